@@ -86,6 +86,8 @@ class Output:
         What stands there for a refused row, None for NaN: never a plausible answer.
     names
         Class or feature names along the second dimension, when known.
+    target
+        Which of several targets it is about, None where it is about all or there is one.
     """
 
     name: str
@@ -94,6 +96,12 @@ class Output:
     width: int | None
     poison: int | str | None
     names: tuple[str, ...] = ()
+    target: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What a caller asks for it by: the role, and the target where there is one."""
+        return self.role if self.target is None else f"{self.role}_{self.target}"
 
 
 @dataclass(frozen=True, slots=True)

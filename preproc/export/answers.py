@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from preproc.errors import ExportError
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, joined
-from preproc.signature import ROW_ERROR, TEXT, Output, Role
+from preproc.signature import ROW_ERROR, TEXT, Output
 
 REFUSED_TEXT: Final = "\0refused"
 
@@ -40,28 +40,68 @@ class Answer:
     is_default: bool = True
 
 
-def label_answer(scope: Scope, index: str, classes: NDArray[Any]) -> Answer:
+def label_answer(
+    scope: Scope,
+    index: str,
+    classes: NDArray[Any],
+    *,
+    decided: Decided = "ieee",
+    target: int | None = None,
+) -> Answer:
     """Turn class indices, int64 (n,), into labels.
 
-    The poison is -1 or the empty text, or else a value that is no class.
+    The poison is -1, NaN or the empty text, or else a value that is no class. `decided` is what
+    decides the comparison that chose the index.
     """
     if classes.dtype.kind in "OU":
         if any(not isinstance(name, str) for name in classes):
             raise scope.error(f"expected labels of one kind, got {classes.tolist()}")
         dtype = TEXT
-    elif classes.dtype.kind == "i":
+    elif classes.dtype.kind in "iu" or classes.dtype == np.float64:
         dtype = classes.dtype.name
     elif classes.dtype.kind == "b":
         # A refused row needs a third value: booleans are given as 0 and 1, refused ones as -1.
         dtype, classes = "int64", classes.astype(np.int64)
     else:
         raise scope.error(
-            f"expected integer, boolean or text labels, got {classes.dtype}; "
+            f"expected integer, float64, boolean or text labels, got {classes.dtype}; "
             "train on y.astype('int64')"
         )
     value = scope.op("Gather", classes.astype(object) if dtype == TEXT else classes, index)
     poison = poison_of(dtype, classes.tolist())
-    return Answer(value, Output("label", "label", dtype, None, poison, class_names(classes)))
+    output = Output("label", "label", dtype, None, poison, class_names(classes), target)
+    return Answer(value, output, decided)
+
+
+def probabilities_answer(
+    value: str, classes: NDArray[Any], decided: Decided, *, target: int | None = None
+) -> Answer:
+    """Describe probabilities, float64 (n, classes)."""
+    names = class_names(classes)
+    output = Output("probabilities", "probabilities", "float64", len(classes), None, names, target)
+    return Answer(value, output, decided)
+
+
+def scores_answer(
+    value: str,
+    decided: Decided,
+    *,
+    names: Sequence[str] | None = None,
+    scale: float = 0.0,
+    is_default: bool = False,
+) -> Answer:
+    """Describe a decision function, float64 (n,), or (n, k) with k names."""
+    width = None if names is None else len(names)
+    output = Output("scores", "scores", "float64", width, None, tuple(names or ()))
+    return Answer(value, output, decided, scale, is_default)
+
+
+def prediction_answer(
+    value: str, decided: Decided, *, width: int | None = None, scale: float = 0.0
+) -> Answer:
+    """Describe the prediction of a regressor, float64 (n,), or (n, width) of several targets."""
+    output = Output("prediction", "prediction", "float64", width, None)
+    return Answer(value, output, decided, scale)
 
 
 def class_names(classes: NDArray[Any]) -> tuple[str, ...]:
@@ -88,6 +128,23 @@ def feature_answer(scope: Scope, table: Table) -> Answer:
         value = scope.op("Squeeze", value, np.array([1]))
     output = Output("features", "features", block.dtype, width, poison, names)
     return Answer(value, output, block.decided)
+
+
+def as_output(output: Output, answer: NDArray[Any]) -> NDArray[Any]:
+    """Give scikit-learn's answer the dtype of the output; booleans travel as int64.
+
+    Some transformers give one row as a flat array; it travels as a matrix.
+    """
+    if output.width is not None and answer.ndim == 1:
+        answer = answer.reshape(-1, output.width)
+    if answer.dtype == np.bool_ and output.dtype == "int64":
+        return answer.astype(np.int64)
+    want = object if output.dtype == TEXT else np.dtype(output.dtype)
+    if answer.dtype != want:
+        raise ExportError(
+            "", f"output {output.name!r}: expected dtype {want} of scikit-learn, got {answer.dtype}"
+        )
+    return answer
 
 
 def poison_of(dtype: str, taken: Collection[object]) -> int | str | None:
@@ -117,7 +174,8 @@ def choose_answers(
     answers
         What the model can give.
     wanted
-        Roles in order, or role → name on the graph; None for the defaults.
+        Keys of outputs in order, or key → name on the graph; None for the defaults. A key is a
+        role, and the number of the target behind it where each target has an output of its own.
     columns
         Names of the inputs, which no output may have.
 
@@ -129,25 +187,24 @@ def choose_answers(
     Raises
     ------
     ExportError
-        For a role that the model does not give, and for a name in use.
+        For a key that the model does not give, and for a name in use.
     """
-    known: dict[Role, Answer] = {answer.output.role: answer for answer in answers}
+    known = {answer.output.key: answer for answer in answers}
     if wanted is None:
-        wanted = [answer.output.role for answer in answers if answer.is_default]
-    names = dict(wanted) if isinstance(wanted, Mapping) else {role: role for role in wanted}
+        wanted = [answer.output.key for answer in answers if answer.is_default]
+    names = dict(wanted) if isinstance(wanted, Mapping) else {key: key for key in wanted}
     taken = {*columns, ROW_ERROR}
     chosen = []
-    for role, name in names.items():
-        answer = next((known[key] for key in known if key == role), None)
+    for key, name in names.items():
+        answer = known.get(key)
         if answer is None:
-            raise ExportError("", f"output {role!r}: expected one of {sorted(known)}")
+            raise ExportError("", f"output {key!r}: expected one of {sorted(known)}")
         if name in taken:
             raise ExportError(
                 "", f"output {name!r}: expected a free name, got one in use; rename by outputs="
             )
         taken.add(name)
-        old = answer.output
-        chosen.append((answer, Output(name, old.role, old.dtype, old.width, old.poison, old.names)))
+        chosen.append((answer, replace(answer.output, name=name)))
     if not chosen:
         raise ExportError("", f"outputs: expected at least one of {sorted(known)}, got none")
     return chosen

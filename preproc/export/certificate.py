@@ -33,7 +33,7 @@ def tolerance_of(answer: Answer, spread: Spread | None) -> Tolerance:
     The spread counts in absolute terms and relative to the row, never in ULP: next to zero a
     spread of one rounding is millions of ULP, and twice of that would allow anything.
     """
-    if answer.decided == "ieee" or spread is None:
+    if answer.decided == "ieee" or spread is None or answer.output.role == "label":
         return BITWISE
     decider = {"libm": "the C library", "blas": "the order of BLAS sums"}[answer.decided]
     return Tolerance(
@@ -80,6 +80,7 @@ def certificate_of(
                 **_measured(output, [v for v in verdicts if v.output == output.name]),
                 "spread": asdict(spreads[output.name]) if output.name in spreads else None,
                 "scale": answer.scale,
+                "decided": answer.decided,
             }
             for answer, output in outputs
         },

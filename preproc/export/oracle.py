@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from preproc.runtime.feeding import is_sparse, nulls_of, tokens_of
-from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Role, Signature
+from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
 
-METHODS: Final[Mapping[Role, str]] = {
+METHODS: Final[Mapping[str, str]] = {
     "label": "predict",
     "probabilities": "predict_proba",
     "scores": "decision_function",
@@ -40,9 +40,9 @@ class Oracle:
         frame = nw.from_native(self._like, eager_only=True)
         return (NULL_NONE, NULL_NAN) if frame.implementation.is_pandas_like() else (NULL_NONE,)
 
-    def answer(self, columns: Mapping[str, NDArray[Any]], role: Role) -> NDArray[Any]:
-        """Ask for one output of a batch; raises what scikit-learn raises."""
-        return self.ask(self.native(columns), role)
+    def answer(self, columns: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
+        """Ask for one output of a batch by its key; raises what scikit-learn raises."""
+        return self.ask(self.native(columns), key)
 
     def singles(self, columns: Mapping[str, NDArray[Any]]) -> Iterator[Any]:
         """Build a batch once and give its rows one by one, each for `ask` or `refusal`."""
@@ -53,8 +53,9 @@ class Oracle:
             one = whole[row : row + 1]
             yield one.to_native() if is_frame else one
 
-    def ask(self, data: Any, role: Role) -> NDArray[Any]:
+    def ask(self, data: Any, key: str) -> NDArray[Any]:
         """Ask for one output of data of training's kind; dense result."""
+        role, _, target = key.partition("_")
         # One OpenMP thread: it works row by row there, so the bits stay, and a busy machine
         # does not turn each of hundreds of small calls into a wait for a second core.
         with (
@@ -65,11 +66,11 @@ class Oracle:
             # Unknown categories and dropped columns warn; here they are the subject.
             warnings.simplefilter("ignore", UserWarning)
             result = getattr(self.pipeline, METHODS[role])(data)
-        answer = _dense(result)
+        answer = _dense(result[int(target)] if target else result)
         return tokens_of(answer) if answer.dtype == object else answer
 
     def transformed(
-        self, columns: Mapping[str, NDArray[Any]], steps: Mapping[str, Any], role: Role
+        self, columns: Mapping[str, NDArray[Any]], steps: Mapping[str, Any], key: str
     ) -> dict[str, NDArray[Any]]:
         """Run the pipeline on a batch and keep what each step's ``transform`` gave.
 
@@ -79,8 +80,8 @@ class Oracle:
             Batch, column → array (n, width).
         steps
             Path → fitted transformer inside the pipeline.
-        role
-            Which method to call.
+        key
+            Of the output to ask for.
 
         Returns
         -------
@@ -93,16 +94,16 @@ class Oracle:
             for path, step in watched.items():
                 step.transform = _watcher(step.transform, path, seen)
             with joblib.parallel_config(backend="threading"):
-                self.answer(columns, role)
+                self.answer(columns, key)
         finally:
             for step in watched.values():
                 vars(step).pop("transform", None)
         return seen
 
-    def refusal(self, data: Any, role: Role) -> str | None:
+    def refusal(self, data: Any, key: str) -> str | None:
         """Tell how scikit-learn refuses data of training's kind, None where it answers."""
         try:
-            self.ask(data, role)
+            self.ask(data, key)
         except (ValueError, TypeError) as error:
             return f"{type(error).__name__}: {str(error).splitlines()[0]}"
         return None

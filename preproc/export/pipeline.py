@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import onnx
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,11 +26,12 @@ from preproc.export.converters import (
     convert_model,
     convert_transformer,
 )
-from preproc.export.converters.compose import step_of
+from preproc.export.converters.compose import SEARCHES, step_of
 from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, prove_graph
 from preproc.export.scope import Scope, Step
-from preproc.graph import GraphBuilder, expose
+from preproc.export.table import Table
+from preproc.graph import Doubt, GraphBuilder, expose, pruned
 from preproc.runtime.session import session_of
 from preproc.signature import Output, Signature
 
@@ -44,18 +46,27 @@ class Graph:
     ----------
     model
         The public graph.
+    whole
+        The same with all that was computed on the way, doubts among it.
     signature
         Columns, outputs and rules.
     outputs
         Each answer and how it is named.
+    answers
+        All that could be outputs.
     steps
         What was converted, in the order in which it finished.
+    doubts
+        Where scikit-learn's own answer is a matter of chance.
     """
 
     model: onnx.ModelProto
+    whole: onnx.ModelProto
     signature: Signature
     outputs: tuple[tuple[Answer, Output], ...]
+    answers: tuple[Answer, ...]
     steps: tuple[Step, ...]
+    doubts: tuple[Doubt, ...]
 
 
 def export_pipeline(
@@ -128,7 +139,13 @@ def export_pipeline(
     oracle = Oracle(pipeline, X, graph.signature)
     with session_of(contract, graph.model) as session, probe_of(contract, graph) as probe:
         evidence = Evidence(
-            oracle, session, graph.outputs, Probe(graph.signature, probe), graph.steps, seed=SEED
+            oracle,
+            session,
+            graph.outputs,
+            Probe(graph.signature, probe),
+            graph.steps,
+            graph.doubts,
+            seed=SEED,
         )
         proof = prove_graph(evidence, X, y)
     written = write_artifact(
@@ -161,26 +178,62 @@ def convert(
     """
     signature = signature_of(pipeline, X)
     builder = GraphBuilder()
-    scope = Scope(builder, "", convert_transformer)
-    table = root_table(scope, X, signature)
-    steps = pipeline.steps if isinstance(pipeline, Pipeline) else [("", pipeline)]
-    for name, step in steps[:-1]:
-        table = step_of(scope, name, step, table)
-    name, last = steps[-1]
-    here = scope.child(name) if name else scope
-    if is_model(last):
-        answers = convert_model(here, last, table)
-    else:
-        answers = (feature_answer(here, step_of(scope, name, last, table)),)
+    scope = Scope(builder, "", convert_transformer, convert_model)
+    answers = answers_of(scope, pipeline, root_table(scope, X, signature))
     chosen = choose_answers(answers, outputs, [column.name for column in signature.columns])
-    model = builder.finish([(answer.value, output) for answer, output in chosen])
+    whole = builder.finish([(answer.value, output) for answer, output in chosen])
     named = tuple(output for _, output in chosen)
     return Graph(
-        model,
+        pruned(whole),
+        whole,
         replace(signature, outputs=named, rules=builder.rules),
         tuple(chosen),
+        answers,
         tuple(scope.steps),
+        builder.doubts,
     )
+
+
+def answers_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
+    """Convert what stands last: its predictions, its features, or both where it gives both.
+
+    Of an estimator that both predicts and transforms, one way may be out of reach; the other is
+    exported all the same.
+    """
+    if isinstance(fitted, Pipeline):
+        *front, (name, last) = fitted.steps
+        for at, step in front:
+            table = step_of(scope, at, step, table)
+        if not isinstance(last, BaseEstimator):
+            return (feature_answer(scope.child(name), step_of(scope, name, last, table)),)
+        return answers_of(scope.child(name), last, table)
+    if isinstance(fitted, SEARCHES):
+        return answers_of(scope.child("best_estimator_"), fitted.best_estimator_, table)
+    ways = [
+        way
+        for way, known in ((convert_model, MODELS), (_features_of, TRANSFORMERS))
+        if type(fitted) in known
+    ]
+    if len(ways) > 1:
+        ways = [way for way in ways if _is_possible(way, scope, fitted, table)] or ways
+    if not ways:
+        ways = [convert_model if hasattr(fitted, "predict") else _features_of]
+    return tuple(answer for way in ways for answer in way(scope, fitted, table))
+
+
+def _features_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
+    return (feature_answer(scope, convert_transformer(scope, fitted, table)),)
+
+
+def _is_possible(
+    way: Callable[[Scope, Any, Table], Any], scope: Scope, fitted: Any, table: Table
+) -> bool:
+    """Try a conversion in a graph that is thrown away."""
+    try:
+        way(replace(scope, graph=GraphBuilder(), steps=[]), fitted, table)
+    except ExportError:
+        return False
+    return True
 
 
 @contextmanager
@@ -189,17 +242,13 @@ def probe_of(
 ) -> Iterator[Callable[[Columns], Mapping[str, NDArray[Any]]]]:
     """Open the graph with what its steps take laid open: raw rows → inner values."""
     tables = [t for step in graph.steps for t in (step.taken, step.given) if t is not None]
-    blocks = [block for table in tables for block in table.blocks]
-    model = expose(graph.model, [(b.value, b.dtype, b.width) for b in blocks])
+    inner: list[tuple[str, str, int | str]] = [
+        (block.value, block.dtype, block.width) for table in tables for block in table.blocks
+    ]
+    inner += [(doubt.rows, "bool", f"doubt_{at}") for at, doubt in enumerate(graph.doubts)]
+    model = expose(graph.whole, inner)
     with session_of(contract, model, form="public") as session:
         yield lambda rows: {**rows, **session.run_prepared(session.pack(rows))}
-
-
-def is_model(step: Any) -> bool:
-    """Whether a last step predicts rather than transforms; K-means can do both and transforms."""
-    if type(step) in MODELS or type(step) in TRANSFORMERS:
-        return type(step) in MODELS
-    return hasattr(step, "predict")
 
 
 def check_name(name: str) -> None:

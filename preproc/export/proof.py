@@ -4,7 +4,7 @@ The graph says which rows it refuses; scikit-learn must refuse each of them, one
 answer all the others. Neither side is believed without the other.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.compare import compare
-from preproc.errors import ExportError, ProofError
-from preproc.export.answers import Answer
+from preproc.errors import ProofError
+from preproc.export.answers import Answer, as_output
 from preproc.export.boundary import (
     Columns,
     Probe,
     boundary_rows,
+    decision_rows,
     edges_in,
     infinite_rows,
     joined,
@@ -29,11 +30,12 @@ from preproc.export.certificate import certificate_of, tolerance_of
 from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
 from preproc.export.scope import Step
-from preproc.export.spread import Spread, spreads_of
+from preproc.export.spread import Spread, nudged_rows, spreads_of
 from preproc.export.stepping import step_answers
+from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
 from preproc.runtime.feeding import columns_of, is_sparse
-from preproc.signature import ROW_ERROR, TEXT, Output
+from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import StepAnswer, VectorSet
 
 REAL_ROWS: Final = 512
@@ -56,6 +58,8 @@ class Evidence:
         The graph, laid open.
     steps
         What was converted.
+    doubts
+        Where scikit-learn's own answer is a matter of chance.
     seed
         Of the choice of real rows.
     """
@@ -65,6 +69,7 @@ class Evidence:
     outputs: tuple[tuple[Answer, Output], ...]
     probe: Probe
     steps: tuple[Step, ...]
+    doubts: tuple[Doubt, ...]
     seed: int
 
 
@@ -106,11 +111,14 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     edges = edges_in(evidence.steps, evidence.session.signature)
     candidates = {
         "real": real,
-        "boundary": boundary_rows(evidence.probe, real, edges),
+        "boundary": joined(
+            [boundary_rows(evidence.probe, real, edges), *_decisions(evidence, real)]
+        ),
         "missing": missing_rows(evidence.session.signature, real, evidence.oracle.null_tokens),
         "refused": infinite_rows(evidence.session.signature, real),
     }
     accepted, refused = _sort_out(evidence, candidates)
+    accepted, doubtful = _without_doubts(evidence, accepted)
     # Steps first: of all that may differ further on, the first step that does is the cause.
     steps = step_answers(evidence, _answered(evidence, "real", accepted["real"]))
     sets = tuple(_answered(evidence, name, rows) for name, rows in accepted.items() if rows)
@@ -121,12 +129,16 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     order = ("real", "boundary", "refused", "missing")
     sets = tuple(sorted(sets, key=lambda vectors: order.index(vectors.name)))
     uncertain = [output for answer, output in evidence.outputs if answer.decided != "ieee"]
-    spreads = spreads_of(evidence.oracle, uncertain, sets)
+    shaky = shaky_outputs(evidence.outputs, evidence.steps)
+    nudges = {
+        vectors.name: nudged_rows(evidence.session, vectors.inputs) if shaky else []
+        for vectors in sets
+    }
+    spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky)
     sets = decided_rows(sets, spreads.values())
     verdicts = _judged(evidence, sets, spreads)
-    certificate = certificate_of(
-        evidence.outputs, sets, verdicts, spreads, {"refusals": refusals, "seed": evidence.seed}
-    )
+    extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
+    certificate = certificate_of(evidence.outputs, sets, verdicts, spreads, extra)
     return Proof(sets, steps, certificate, _profile(evidence, sample, target))
 
 
@@ -190,34 +202,51 @@ def _sort_out(
     return accepted, joined(refused) if refused else {}
 
 
+def _decisions(evidence: Evidence, real: Columns) -> list[Columns]:
+    """Rows on both sides of where the label changes, one batch a label."""
+    session = evidence.session
+
+    def label_by(name: str) -> Callable[[Columns], NDArray[Any]]:
+        return lambda rows: session.run_prepared(session.pack(rows))[name]
+
+    names = [output.name for _, output in evidence.outputs if output.role == "label"]
+    return [decision_rows(session.signature, real, label_by(name)) for name in names]
+
+
+def _without_doubts(
+    evidence: Evidence, accepted: Mapping[str, Columns]
+) -> tuple[dict[str, Columns], list[dict[str, Any]]]:
+    """Leave out the rows that scikit-learn answers by chance, and say how many and why."""
+    kept: dict[str, Columns] = {}
+    doubtful: list[dict[str, Any]] = []
+    for name, rows in accepted.items():
+        values = evidence.probe.run(rows) if evidence.doubts else {}
+        is_kept = np.ones(len(next(iter(rows.values()))), bool)
+        for doubt in evidence.doubts:
+            is_doubtful = values[doubt.rows].any(axis=1)
+            is_kept &= ~is_doubtful
+            if is_doubtful.any():
+                count = int(is_doubtful.sum())
+                doubtful.append({"set": name, "step": doubt.step, "why": doubt.text, "rows": count})
+        if is_kept.any():
+            kept[name] = rows_of(rows, is_kept)
+    if "real" not in kept:
+        why = sorted({entry["why"] for entry in doubtful})
+        raise ProofError("", f"expected real rows with one answer, got none: {'; '.join(why)}")
+    return kept, doubtful
+
+
 def _answered(evidence: Evidence, name: str, rows: Columns) -> VectorSet:
     """Ask scikit-learn for rows that the graph answers; it must answer them too."""
     answers: dict[str, NDArray[Any]] = {}
     for _, output in evidence.outputs:
         try:
-            answer = evidence.oracle.answer(rows, output.role)
+            answer = evidence.oracle.answer(rows, output.key)
         except (ValueError, TypeError) as error:
             raise _one_sided(evidence, name, rows, output, error) from error
         answers[output.name] = as_output(output, answer)
     answers[ROW_ERROR] = np.zeros(len(next(iter(rows.values()))), np.int32)
     return VectorSet(name, rows, answers)
-
-
-def as_output(output: Output, answer: NDArray[Any]) -> NDArray[Any]:
-    """Give scikit-learn's answer the dtype of the output; booleans travel as int64.
-
-    Some transformers give one row as a flat array; it travels as a matrix.
-    """
-    if output.width is not None and answer.ndim == 1:
-        answer = answer.reshape(-1, output.width)
-    if answer.dtype == np.bool_ and output.dtype == "int64":
-        return answer.astype(np.int64)
-    want = object if output.dtype == TEXT else np.dtype(output.dtype)
-    if answer.dtype != want:
-        raise ExportError(
-            "", f"output {output.name!r}: expected dtype {want} of scikit-learn, got {answer.dtype}"
-        )
-    return answer
 
 
 def _one_sided(
@@ -228,7 +257,7 @@ def _one_sided(
     while high - low > 1:
         middle = (low + high) // 2
         part = rows_of(rows, slice(low, middle))
-        is_first = evidence.oracle.refusal(evidence.oracle.native(part), output.role) is not None
+        is_first = evidence.oracle.refusal(evidence.oracle.native(part), output.key) is not None
         low, high = (low, middle) if is_first else (middle, high)
     row = {column: values[low].tolist() for column, values in rows.items()}
     return ProofError(
@@ -242,12 +271,12 @@ def _refused(evidence: Evidence, rows: Columns) -> tuple[VectorSet, list[dict[st
     """Check that scikit-learn refuses each row, unless a rule of the contract does."""
     answers = replay(evidence.session, VectorSet("refused", rows, {}))
     refusals = []
-    role = evidence.outputs[0][1].role
+    key = evidence.outputs[0][1].key
     numbers = answers[ROW_ERROR].tolist()
     for row, one in enumerate(evidence.oracle.singles(rows)):
         number = numbers[row]
         rule = evidence.session.signature.rule(number)
-        said = evidence.oracle.refusal(one, role)
+        said = evidence.oracle.refusal(one, key)
         if said is None and rule.origin == "oracle":
             shown = {column: values[row].tolist() for column, values in rows.items()}
             raise ProofError(
@@ -270,15 +299,29 @@ def decided_rows(sets: Sequence[VectorSet], spreads: Collection[Spread]) -> tupl
         rows = {row for spread in spreads for row in spread.undecided.get(vectors.name, ())}
         is_kept = np.array([row not in rows for row in range(vectors.rows)])
         if not is_kept.any():
-            raise ProofError(
-                "", f"vectors {vectors.name!r}: scikit-learn does not agree with itself on any row"
-            )
+            if vectors.name != "real":
+                continue
+            raise ProofError("", "scikit-learn does not agree with itself on any real row")
         kept.append(
             VectorSet(
                 vectors.name, rows_of(vectors.inputs, is_kept), rows_of(vectors.answers, is_kept)
             )
         )
     return tuple(kept)
+
+
+def shaky_outputs(outputs: Sequence[tuple[Answer, Output]], steps: Sequence[Step]) -> list[str]:
+    """Names of the outputs that jump where rounding decides.
+
+    A label does where its score is rounded; anything does where a step takes rounded numbers,
+    which may be a tree.
+    """
+    is_rounded = any(block.decided != "ieee" for step in steps for block in step.taken.blocks)
+    return [
+        output.name
+        for answer, output in outputs
+        if answer.decided != "ieee" and (output.role == "label" or is_rounded)
+    ]
 
 
 def _judged(

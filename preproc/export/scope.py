@@ -1,7 +1,7 @@
 """One step under conversion: the graph, the path that names the step's nodes, the way down."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from preproc.graph import GraphBuilder, element_type
 from preproc.signature import Origin
 
 if TYPE_CHECKING:
+    from preproc.export.answers import Answer
     from preproc.export.table import Table
 
 
@@ -49,6 +50,8 @@ class Scope:
         Path of the step, such as ``prep/num/scaler``.
     dispatch
         Converts any transformer: scope of that transformer, fitted transformer, its input.
+    dispatch_model
+        Converts any predictor, likewise.
     steps
         All steps converted so far, in the order in which they finished; shared by all scopes.
     """
@@ -56,6 +59,7 @@ class Scope:
     graph: GraphBuilder
     path: str
     dispatch: Callable[["Scope", Any, "Table"], "Table"]
+    dispatch_model: Callable[["Scope", Any, "Table"], tuple["Answer", ...]]
     steps: list[Step] = field(default_factory=list)
 
     def op(self, op_type: str, *inputs: str | ArrayLike, **attributes: Any) -> str:
@@ -76,14 +80,27 @@ class Scope:
         """Refuse rows; see `GraphBuilder.refuse`."""
         self.graph.refuse(broken, columns, step=self.path, text=text, origin=origin)
 
+    def doubt(self, rows: str, text: str) -> None:
+        """Mark rows, boolean (n, k), on which scikit-learn's own answer is a matter of chance.
+
+        The graph answers them in one of scikit-learn's ways; the proof counts them and compares
+        them with nothing.
+        """
+        self.graph.doubt(rows, step=self.path, text=text)
+
     def child(self, name: str) -> "Scope":
         """Scope of a step inside this one."""
         path = f"{self.path}/{name}" if self.path else name
-        return Scope(self.graph, path, self.dispatch, self.steps)
+        return replace(self, path=path)
 
     def convert(self, name: str, fitted: Any, table: "Table") -> "Table":
         """Convert a transformer inside this one."""
         return self.dispatch(self.child(name), fitted, table)
+
+    def predict(self, name: str, fitted: Any, table: "Table") -> Mapping[str, "Answer"]:
+        """Convert a predictor inside this one; key of the output → answer."""
+        answers = self.dispatch_model(self.child(name), fitted, table)
+        return {answer.output.key: answer for answer in answers}
 
     def error(self, problem: str) -> ExportError:
         """Make the error that refuses the export at this step."""

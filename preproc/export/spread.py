@@ -11,7 +11,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,12 +22,17 @@ import sklearn.preprocessing
 from numpy.typing import NDArray
 
 from preproc.compare import row_scale, ulp_distance
-from preproc.export.boundary import rows_of
+from preproc.export.answers import as_output
+from preproc.export.boundary import Columns, rows_of
 from preproc.export.oracle import Oracle
-from preproc.signature import Output
+from preproc.runtime import Session
+from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import VectorSet
 
 SINGLE_ROWS: Final = 24
+NUDGE: Final = 2.0**-50
+"""Share by which an input is moved: four roundings. Where that changes an answer beyond
+`AGREEMENT`, or a label at all, the row stands on an edge and rounding decides for it."""
 AGREEMENT: Final = 1e-6
 """Share of a row's largest magnitude up to which scikit-learn counts as agreeing with itself."""
 TIMEOUT_S: Final = 120.0
@@ -68,16 +73,70 @@ class Spread:
     undecided: Mapping[str, tuple[int, ...]]
 
 
+def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Columns]:
+    """Move every number by `NUDGE` of itself, up and down, where no rule then refuses the row."""
+    draw = np.random.default_rng(0)
+    names = [
+        column.name
+        for column in session.signature.columns
+        if column.dtype.startswith("float") and not column.is_whole
+    ]
+    ways = {name: draw.choice([-NUDGE, NUDGE], rows[name].shape) for name in names}
+    batches = []
+    for sign in (1, -1) if names else ():
+        moved = dict(rows)
+        for name in names:
+            factor = (1 + sign * ways[name]).astype(rows[name].dtype)
+            with np.errstate(over="ignore"):
+                value = rows[name] * factor
+            moved[name] = np.where(np.isinf(value), rows[name], value)
+        is_refused = session.run_prepared(session.pack(moved))[ROW_ERROR] != 0
+        for name in names:
+            moved[name][is_refused] = rows[name][is_refused]
+        batches.append(moved)
+    return batches
+
+
 def spreads_of(
-    oracle: Oracle, outputs: Sequence[Output], sets: Sequence[VectorSet]
+    oracle: Oracle,
+    outputs: Sequence[Output],
+    sets: Sequence[VectorSet],
+    nudges: Mapping[str, Sequence[Columns]],
+    shaky: Collection[str],
 ) -> dict[str, Spread]:
-    """Measure outputs over the golden sets that scikit-learn answers; name → spread."""
+    """Measure outputs over the golden sets that scikit-learn answers.
+
+    Parameters
+    ----------
+    oracle
+        scikit-learn.
+    outputs
+        Those that IEEE arithmetic alone does not decide.
+    sets
+        Golden sets.
+    nudges
+        Set → the same rows, moved by about what rounding on the way does.
+    shaky
+        Names of the outputs that jump where rounding decides.
+
+    Returns
+    -------
+    dict
+        Name of the output → spread.
+    """
     if not outputs:
         return {}
     answered = [vectors for vectors in sets if vectors.name != "refused"]
     others, dispatch = _under_other_dispatch(oracle, outputs, answered)
     return {
-        output.name: _spread_of(oracle, output, answered, others.get(output.name), dispatch)
+        output.name: _spread_of(
+            oracle,
+            output,
+            answered,
+            others.get(output.name),
+            dispatch,
+            nudges if output.name in shaky else {},
+        )
         for output in outputs
     }
 
@@ -88,6 +147,7 @@ def _spread_of(
     answered: Sequence[VectorSet],
     others: Sequence[NDArray[Any]] | None,
     dispatch: str,
+    nudges: Mapping[str, Sequence[Columns]],
 ) -> Spread:
     rows, ulp, absolute, share = 0, 0, 0.0, 0.0
     undecided: dict[str, tuple[int, ...]] = {}
@@ -97,10 +157,16 @@ def _spread_of(
         if others:
             pairs.append((want, others[at]))
         wild: set[int] = set()
+        for rows_moved in nudges.get(vectors.name, ()):
+            moved = as_output(output, oracle.answer(rows_moved, output.key))
+            wild |= set(np.flatnonzero(shares_of(output, want, moved) > AGREEMENT).tolist())
         for one, other in pairs:
             rows += len(one)
-            distance, error, shares = _distances(one, other)
+            shares = shares_of(output, one, other)
             wild |= set(np.flatnonzero(shares > AGREEMENT).tolist())
+            if one.dtype.kind != "f":
+                continue
+            distance, error = _distances(one, other)
             tame = shares <= AGREEMENT
             ulp = max(ulp, int(distance[tame].max(initial=0)))
             share = max(share, float(shares[tame].max(initial=0.0)))
@@ -111,22 +177,32 @@ def _spread_of(
     return Spread(rows, ulp, absolute, share, dispatch, undecided)
 
 
-def _distances(
-    one: NDArray[Any], other: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
-    """Compare two batches: ULP and absolute error of each element, share of each row, (n,)."""
+def _distances(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Compare two batches of floats: ULP and absolute error of each element."""
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.nan_to_num(np.abs(one - other), nan=0.0, posinf=0.0)
     finite = np.isfinite(one) & np.isfinite(other)
-    distance = np.where(finite, ulp_distance(one, other), 0)
+    return np.where(finite, ulp_distance(one, other), 0), error
+
+
+def shares_of(output: Output, one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
+    """Largest error of each row over the row's largest magnitude, (n,).
+
+    Labels, and all that is no float, are right or wrong: an infinity where they differ.
+    """
+    if output.role == "label" or one.dtype.kind != "f":
+        differs = np.asarray(one != other, dtype=bool).reshape(len(one), -1).any(axis=1)
+        return np.where(differs, np.inf, 0.0)
+    _, error = _distances(one, other)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.nan_to_num(error / row_scale(one), nan=0.0, posinf=0.0)
-    return distance, error, shares.reshape(len(one), -1).max(axis=1)
+    largest: NDArray[np.float64] = shares.reshape(len(one), -1).max(axis=1)
+    return largest
 
 
 def _row_by_row(oracle: Oracle, output: Output, vectors: VectorSet) -> NDArray[Any]:
     rows = rows_of(vectors.inputs, slice(0, SINGLE_ROWS))
-    answers = [oracle.ask(one, output.role) for one in oracle.singles(rows)]
+    answers = [as_output(output, oracle.ask(one, output.key)) for one in oracle.singles(rows)]
     # Some transformers give one row as a flat array.
     shape = vectors.answers[output.name][:1].shape
     return np.concatenate([answer.reshape(shape) for answer in answers])
@@ -183,7 +259,8 @@ def main() -> None:
     sklearn.preprocessing._data.boxcox = box_cox_of_another_library  # noqa: SLF001  # where it is called
     oracle, outputs, batches = pickle.loads(question.read_bytes())  # noqa: S301  # our own
     answers = {
-        output.name: [oracle.answer(batch, output.role) for batch in batches] for output in outputs
+        output.name: [as_output(output, oracle.answer(batch, output.key)) for batch in batches]
+        for output in outputs
     }
     answer.write_bytes(pickle.dumps(answers))
 

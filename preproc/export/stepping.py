@@ -40,8 +40,8 @@ def step_answers(evidence: "Evidence", real: VectorSet) -> tuple[StepAnswer, ...
     for step in evidence.steps:
         if step.given is not None and not isinstance(step.fitted, Pipeline):
             given[step.path], fitted[step.path] = step.given, step.fitted
-    role = evidence.outputs[0][1].role
-    want = evidence.oracle.transformed(rows, fitted, role)
+    key = evidence.outputs[0][1].key
+    want = evidence.oracle.transformed(rows, fitted, key)
     got = evidence.probe.run(rows)
     kept = [
         answer

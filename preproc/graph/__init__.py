@@ -1,6 +1,6 @@
 """Builds and rewrites ONNX graphs; the only package that knows `onnx.helper`."""
 
-from preproc.graph.builder import GraphBuilder, element_type
+from preproc.graph.builder import Doubt, GraphBuilder, element_type
 from preproc.graph.ensembles import LeafTable, Tree, tree_sum
 from preproc.graph.expm1 import expm1
 from preproc.graph.exponential import exponential, logistic
@@ -8,12 +8,15 @@ from preproc.graph.logarithm import log1p, logarithm
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
 from preproc.graph.probe import expose
+from preproc.graph.pruning import pruned
+from preproc.graph.softmax import softmax
 from preproc.graph.sums import ordered_sum, paired_sum, pairwise_sum
 from preproc.graph.trigonometry import cosine, sine
 from preproc.graph.vocabulary import lookup
 
 __all__ = [
     "PACKED_INPUTS",
+    "Doubt",
     "GraphBuilder",
     "LeafTable",
     "PackedGraph",
@@ -32,6 +35,8 @@ __all__ = [
     "pack",
     "paired_sum",
     "pairwise_sum",
+    "pruned",
     "sine",
+    "softmax",
     "tree_sum",
 ]

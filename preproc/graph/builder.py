@@ -6,7 +6,8 @@ column. `GraphBuilder.finish` joins all of them into ``row_error`` (the smallest
 nothing of refusals still never shows a plausible answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,25 @@ _SMALL_INTEGERS: Final = frozenset(["int8", "int16", "uint16", "uint32"])
 _NO_ERROR: Final = np.iinfo(np.int32).max
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Where the oracle's own answer is a matter of chance.
+
+    Attributes
+    ----------
+    rows
+        Name of a boolean value of shape (n, k), true on such rows; no output depends on it.
+    step
+        Path of the step.
+    text
+        Why, in words.
+    """
+
+    rows: str
+    step: str
+    text: str
+
+
 class GraphBuilder:
     """A graph under construction; every method adds to it and returns names of values."""
 
@@ -34,8 +54,15 @@ class GraphBuilder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: list[onnx.TensorProto] = []
         self._counts: dict[str, int] = {}
+        self._made: dict[Hashable, str] = {}
         self._broken: list[str] = []
         self._rules: list[Rule] = []
+        self._doubts: list[Doubt] = []
+
+    @property
+    def doubts(self) -> tuple["Doubt", ...]:
+        """Doubts so far."""
+        return tuple(self._doubts)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -76,7 +103,7 @@ class GraphBuilder:
         place: int = 0,
         **attributes: Any,
     ) -> str:
-        """Add a node with one output.
+        """Add a node with one output; the same operation on the same values is done once.
 
         Parameters
         ----------
@@ -98,10 +125,14 @@ class GraphBuilder:
         str
             Name of the output.
         """
+        names = [item if isinstance(item, str) else self.constant(item) for item in inputs]
+        is_plain = all(isinstance(item, int | float | str) for item in attributes.values())
+        same = (op_type, domain, place, *names, *sorted(attributes.items())) if is_plain else None
+        if same in self._made:
+            return self._made[same]
         stem = f"/{scope}/{op_type}" if scope else f"/{op_type}"
         count = self._counts[stem] = self._counts.get(stem, -1) + 1
         name = f"{stem}_{count}"
-        names = [item if isinstance(item, str) else self.constant(item) for item in inputs]
         ready: dict[str, Any] = {
             key: _tensor(item, key) if isinstance(item, np.ndarray) else item
             for key, item in attributes.items()
@@ -110,6 +141,8 @@ class GraphBuilder:
         self._nodes.append(
             helper.make_node(op_type, names, [*unused, name], name=name, domain=domain, **ready)
         )
+        if same:
+            self._made[same] = name
         return name
 
     def refuse(
@@ -121,10 +154,19 @@ class GraphBuilder:
         text: str,
         origin: Origin = "oracle",
     ) -> None:
-        """Refuse the rows where `broken`, boolean (n, k), is true; a rule for each of k columns."""
+        """Refuse the rows where `broken`, boolean (n, k), is true; a rule for each of k columns.
+
+        What is refused already is not refused again.
+        """
+        if broken in self._broken:
+            return
         self._broken.append(broken)
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
+
+    def doubt(self, rows: str, *, step: str, text: str) -> None:
+        """Mark rows, boolean (n, k), that the oracle answers by chance."""
+        self._doubts.append(Doubt(rows, step, text))
 
     def finish(self, outputs: Sequence[tuple[str, Output]], *, doc: str = "") -> onnx.ModelProto:
         """Close the graph: poison refused rows, name the outputs, check the model.

@@ -8,7 +8,7 @@ from onnx import helper
 from preproc.graph.builder import element_type
 
 
-def expose(model: onnx.ModelProto, values: Sequence[tuple[str, str, int]]) -> onnx.ModelProto:
+def expose(model: onnx.ModelProto, values: Sequence[tuple[str, str, int | str]]) -> onnx.ModelProto:
     """Copy a model with inner values as further outputs.
 
     Parameters
@@ -16,8 +16,8 @@ def expose(model: onnx.ModelProto, values: Sequence[tuple[str, str, int]]) -> on
     model
         Public graph.
     values
-        Triples of a value of shape (n, width), its dtype and its width; inputs are left out, since
-        whoever feeds them knows them.
+        Triples of a value of shape (n, width), its dtype and its width, or a word for one that is
+        not known; inputs are left out, since whoever feeds them knows them.
 
     Returns
     -------

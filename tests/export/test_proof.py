@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder
 from preproc import Artifact, ProofError, compare, read_artifact
 from preproc.export import export_pipeline
 from preproc.export.converters import TRANSFORMERS
-from preproc.export.converters import table as converters
+from preproc.export.converters import transformers as converters
 from preproc.export.scope import Scope
 from preproc.export.table import Table, numbers
 from preproc.runtime import open_session

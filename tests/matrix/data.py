@@ -19,13 +19,13 @@ class Data:
     Attributes
     ----------
     X, y
-        Training data: array (n, features), frame, or 1-D; integer target of three classes.
+        Training data: array (n, features), frame, or 1-D; target of one of `TARGETS`.
     fresh
         Rows of the same kind that training did not see.
     """
 
     X: Any
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     fresh: Any
 
 
@@ -212,8 +212,54 @@ MAKERS: Final[Mapping[str, Callable[[int, int], Any]]] = {
 }
 
 
-def make_data(name: str) -> Data:
-    """Make one of `MAKERS`."""
+def _amounts(data: Any, seed: int) -> NDArray[np.float64]:
+    """Something that a model can learn: a weighted sum of standardized columns, and noise."""
+    columns = data.shape[1] if hasattr(data, "shape") and len(data.shape) > 1 else 1
+    frame = pd.DataFrame(np.asarray(data, object).reshape(-1, columns))
+    draw = np.random.default_rng(seed)
+    total = draw.normal(size=len(frame)) * 0.5
+    for name in frame:
+        numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
+        if np.isnan(numbers).all():
+            numbers = pd.factorize(frame[name].astype(str))[0].astype(float)
+        numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
+        deviation = numbers.std()
+        total += draw.normal() * (numbers - numbers.mean()) / (deviation or 1.0)
+    return total
+
+
+def _classes(data: Any, seed: int, count: int) -> NDArray[np.int64]:
+    amounts = _amounts(data, seed)
+    edges = np.quantile(amounts, np.linspace(0, 1, count + 1)[1:-1])
+    return np.digitize(amounts, edges).astype(np.int64)
+
+
+TARGETS: Final[Mapping[str, Callable[[Any], NDArray[Any]]]] = {
+    "random three": lambda data: np.random.default_rng(2).integers(0, 3, len(data)),
+    "two": lambda data: _classes(data, 2, 2),
+    "three": lambda data: _classes(data, 2, 3),
+    "two words": lambda data: np.array(["no", "yes"], object)[_classes(data, 2, 2)],
+    "three words": lambda data: np.array(["low", "mid", "top"], object)[_classes(data, 2, 3)],
+    "flags": lambda data: _classes(data, 2, 2).astype(bool),
+    "odd integers": lambda data: np.array([-1, 7, 30])[_classes(data, 2, 3)],
+    "floats of classes": lambda data: _classes(data, 2, 3).astype(float),
+    "amounts": lambda data: _amounts(data, 2),
+    "positive amounts": lambda data: np.exp(_amounts(data, 2) / 3),
+    "counts": lambda data: np.random.default_rng(3).poisson(np.exp(_amounts(data, 2) / 3)),
+    "two amounts": lambda data: np.column_stack([_amounts(data, 2), _amounts(data, 3)]),
+    "pairs of classes": lambda data: np.column_stack([_classes(data, 2, 2), _classes(data, 3, 3)]),
+    "pairs of words": lambda data: np.column_stack(
+        [
+            np.array(["no", "yes"], object)[_classes(data, 2, 2)],
+            np.array(["low", "mid", "top"], object)[_classes(data, 3, 3)],
+        ]
+    ),
+    "marks": lambda data: np.column_stack([_classes(data, seed, 2) for seed in (2, 3, 4)]),
+}
+"""What a model learns: one or several targets a row, for training rows."""
+
+
+def make_data(name: str, target: str = "random three") -> Data:
+    """Make one of `MAKERS` with one of `TARGETS`."""
     train, fresh = MAKERS[name](ROWS, 0), MAKERS[name](FRESH_ROWS, 1)
-    target = np.random.default_rng(2).integers(0, 3, ROWS)
-    return Data(train, target, fresh)
+    return Data(train, TARGETS[target](train), fresh)

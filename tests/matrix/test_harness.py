@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from preproc.export import proof
 from preproc.export.converters import TRANSFORMERS
-from preproc.export.converters import table as converters
+from preproc.export.converters import transformers as converters
 from preproc.export.scope import Scope
 from preproc.export.table import Table
 from preproc.runtime import Verdict

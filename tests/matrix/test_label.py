@@ -13,7 +13,7 @@ from sklearn.preprocessing import LabelBinarizer, LabelEncoder, MultiLabelBinari
 
 from preproc import ExportError
 from preproc.export import export_pipeline
-from preproc.export.converters.table import convert_transformer
+from preproc.export.converters import convert_model, convert_transformer
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table
 from preproc.graph import GraphBuilder
@@ -113,7 +113,7 @@ def test_labels_export_with_proof(encoder: Any, tmp_path: Path) -> None:
     ids=["one class", "multilabel", "sets"],
 )
 def test_what_depends_on_other_rows_or_on_sets_is_refused(fitted: Any, message: str) -> None:
-    scope = Scope(GraphBuilder(), "labels", convert_transformer)
+    scope = Scope(GraphBuilder(), "labels", convert_transformer, convert_model)
     feature = Feature("y", ("y",))
     with pytest.raises(ExportError, match=message):
         convert_transformer(scope, fitted, Table((Block("y", "int64", (feature,)),)))

@@ -1,5 +1,6 @@
-"""One file a family of estimators; `table` holds what is supported."""
+"""One file a family of estimators; `transformers` and `models` hold what is supported."""
 
-from preproc.export.converters.table import MODELS, TRANSFORMERS, convert_model, convert_transformer
+from preproc.export.converters.models import FOREIGN, MODELS, convert_model
+from preproc.export.converters.transformers import TRANSFORMERS, convert_transformer
 
-__all__ = ["MODELS", "TRANSFORMERS", "convert_model", "convert_transformer"]
+__all__ = ["FOREIGN", "MODELS", "TRANSFORMERS", "convert_model", "convert_transformer"]

@@ -6,12 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.export.answers import Answer, label_answer
-from preproc.export.converters.linear import probabilities_answer
+from preproc.export.answers import (
+    Answer,
+    label_answer,
+    prediction_answer,
+    probabilities_answer,
+    scores_answer,
+)
+from preproc.export.converters.linear import with_complement
 from preproc.export.scope import Scope
-from preproc.export.table import Decided, Table, numbers
+from preproc.export.table import Decided, Table, least_certain, numbers
 from preproc.graph import Tree, logistic, tree_sum
-from preproc.signature import Output
 
 
 def boosting_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
@@ -25,11 +30,12 @@ def boosting_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
     vector = scope.op("Squeeze", raw, np.array([1]))
     above = scope.op("Greater", vector, np.array(0.0))
     probability = logistic(scope.graph, raw, scope=scope.path)
-    scores = Output("scores", "scores", "float64", None, None)
     return (
-        label_answer(scope, scope.cast(above, "int64"), fitted.classes_),
-        probabilities_answer(scope, probability, fitted.classes_, decided),
-        Answer(vector, scores, decided, scale, is_default=False),
+        label_answer(scope, scope.cast(above, "int64"), fitted.classes_, decided=decided),
+        probabilities_answer(
+            with_complement(scope, probability), fitted.classes_, least_certain("libm", decided)
+        ),
+        scores_answer(vector, decided, scale=scale),
     )
 
 
@@ -42,8 +48,7 @@ def boosting_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer,
         )
     raw, scale, decided = _raw_sum(scope, fitted, table)
     vector = scope.op("Squeeze", raw, np.array([1]))
-    prediction = Output("prediction", "prediction", "float64", None, None)
-    return (Answer(vector, prediction, decided, scale),)
+    return (prediction_answer(vector, decided, scale=scale),)
 
 
 def trees_of(fitted: Any) -> Iterator[Tree]:

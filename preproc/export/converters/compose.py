@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection._search_successive_halving import (
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+)
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from preproc.export.answers import Answer
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, take
 from preproc.signature import TEXT
@@ -18,6 +24,28 @@ def pipeline(scope: Scope, fitted: Pipeline, table: Table) -> Table:
     for name, step in fitted.steps:
         table = step_of(scope, name, step, table)
     return table
+
+
+SEARCHES: Final = (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+)
+"""What stands for the best estimator that it found."""
+
+
+def predicting_pipeline(scope: Scope, fitted: Pipeline, table: Table) -> tuple[Answer, ...]:
+    """Convert the steps one after the other, the last of them a predictor."""
+    *front, (last, model) = fitted.steps
+    for name, step in front:
+        table = step_of(scope, name, step, table)
+    return scope.dispatch_model(scope.child(last), model, table)
+
+
+def best_estimator(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
+    """Convert the estimator that a search chose."""
+    return scope.dispatch_model(scope.child("best_estimator_"), fitted.best_estimator_, table)
 
 
 def step_of(scope: Scope, name: str, step: Any, table: Table) -> Table:

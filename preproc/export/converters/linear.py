@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from preproc.export.answers import Answer, class_names, label_answer
+from preproc.export.answers import Answer, label_answer, probabilities_answer
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, least_certain, numbers, refuse_not_finite
 from preproc.graph import logistic
@@ -22,7 +22,11 @@ def logistic_regression(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
     probability = logistic(scope.graph, scores.value, scope=scope.path)
     return (
         _label_of(scope, scores.value, fitted.classes_),
-        probabilities_answer(scope, probability, fitted.classes_, scores.decided),
+        probabilities_answer(
+            with_complement(scope, probability),
+            fitted.classes_,
+            least_certain("libm", scores.decided),
+        ),
         _vector(scope, scores, is_default=False),
     )
 
@@ -49,12 +53,10 @@ def outlier_detector(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
     return label, _vector(scope, scores, is_default=True)
 
 
-def probabilities_answer(scope: Scope, probability: str, classes: Any, decided: Decided) -> Answer:
-    """Join 1 - p and p, (n, 1) each; `decided` is what decides the score behind p."""
+def with_complement(scope: Scope, probability: str) -> str:
+    """Join 1 - p and p, (n, 1) each."""
     complement = scope.op("Sub", np.array(1.0), probability)
-    value = scope.op("Concat", complement, probability, axis=1)
-    output = Output("probabilities", "probabilities", "float64", 2, None, class_names(classes))
-    return Answer(value, output, decided=least_certain("libm", decided))
+    return scope.op("Concat", complement, probability, axis=1)
 
 
 def _binary_scores(scope: Scope, fitted: Any, table: Table) -> Answer:

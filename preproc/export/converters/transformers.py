@@ -1,8 +1,7 @@
-"""The coverage of the exporter: estimator class → converter."""
+"""The coverage of the exporter, transformers: estimator class → converter."""
 
-import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sklearn.cluster import (
     Birch,
@@ -31,8 +30,6 @@ from sklearn.decomposition import (
 )
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     RandomTreesEmbedding,
 )
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401  # makes it importable
@@ -56,13 +53,6 @@ from sklearn.kernel_approximation import (
     PolynomialCountSketch,
     RBFSampler,
     SkewedChi2Sampler,
-)
-from sklearn.linear_model import (
-    LogisticRegression,
-    Perceptron,
-    RidgeClassifier,
-    SGDClassifier,
-    SGDOneClassSVM,
 )
 from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
@@ -90,12 +80,8 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
-from sklearn.svm import LinearSVC
 
-from preproc.errors import ExportError
-from preproc.export.answers import Answer
 from preproc.export.converters.bins import k_bins_discretizer
-from preproc.export.converters.boosting import boosting_classifier, boosting_regressor
 from preproc.export.converters.cluster import birch, feature_agglomeration, k_means
 from preproc.export.converters.compose import column_transformer, feature_union, pipeline
 from preproc.export.converters.decompose import (
@@ -127,11 +113,7 @@ from preproc.export.converters.label import (
     label_encoder,
     multi_label_binarizer,
 )
-from preproc.export.converters.linear import (
-    linear_classifier,
-    logistic_regression,
-    outlier_detector,
-)
+from preproc.export.converters.lookup import converter_of
 from preproc.export.converters.onehot import one_hot_encoder
 from preproc.export.converters.ordinal import ordinal_encoder
 from preproc.export.converters.polynomial import polynomial_features
@@ -154,10 +136,7 @@ from preproc.export.converters.target import target_encoder
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 
-T = TypeVar("T")
-
 TransformerConverter = Callable[[Scope, Any, Table], Table]
-ModelConverter = Callable[[Scope, Any, Table], tuple[Answer, ...]]
 
 TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     AdditiveChi2Sampler: additive_chi2_sampler,
@@ -235,39 +214,9 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     VarianceThreshold: selector,
 }
 
-MODELS: Final[Mapping[type, ModelConverter]] = {
-    HistGradientBoostingClassifier: boosting_classifier,
-    HistGradientBoostingRegressor: boosting_regressor,
-    LinearSVC: linear_classifier,
-    LogisticRegression: logistic_regression,
-    Perceptron: linear_classifier,
-    RidgeClassifier: linear_classifier,
-    SGDClassifier: linear_classifier,
-    SGDOneClassSVM: outlier_detector,
-}
-
 
 def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
     """Convert one fitted transformer; its class must be in `TRANSFORMERS`, subclasses are not."""
-    given = _look_up(TRANSFORMERS, scope, fitted)(scope, fitted, table)
+    given = converter_of(TRANSFORMERS, scope, fitted)(scope, fitted, table)
     scope.steps.append(Step(scope.path, fitted, table, given))
     return given
-
-
-def convert_model(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
-    """Convert one fitted predictor; its class must be in `MODELS`, subclasses are not."""
-    answers = _look_up(MODELS, scope, fitted)(scope, fitted, table)
-    scope.steps.append(Step(scope.path, fitted, table, None))
-    return answers
-
-
-def _look_up(converters: Mapping[type, T], scope: Scope, fitted: Any) -> T:
-    converter = converters.get(type(fitted))
-    if converter is None:
-        name = type(fitted).__name__
-        names = [known.__name__ for known in converters]
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
-        raise ExportError(
-            scope.path, f"no converter for {name}; supported and close: {', '.join(close)}"
-        )
-    return converter

@@ -1,0 +1,31 @@
+"""From a fitted estimator to its converter, or to the error that names what comes close."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from preproc.export.scope import Scope
+
+T = TypeVar("T")
+
+
+def converter_of(
+    converters: Mapping[type, T], scope: Scope, fitted: Any, foreign: Mapping[str, T] | None = None
+) -> T:
+    """Look a converter up by the exact class; `foreign` holds other libraries' full names.
+
+    Raises
+    ------
+    ExportError
+        When there is none; subclasses are not what they are made of.
+    """
+    kind = type(fitted)
+    foreign = foreign or {}
+    converter = converters.get(kind) or foreign.get(f"{kind.__module__}.{kind.__qualname__}")
+    if converter is None:
+        names = [known.__name__ for known in converters]
+        names += [known.rpartition(".")[2] for known in foreign]
+        name = kind.__name__
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
+        raise scope.error(f"no converter for {name}; supported and close: {', '.join(close)}")
+    return converter
