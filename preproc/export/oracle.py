@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import joblib
@@ -9,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from preproc.runtime.feeding import is_sparse, nulls_of, tokens_of
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
@@ -61,7 +62,7 @@ class Oracle:
         with (
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
-            threadpool_limits(1, user_api="openmp"),
+            _threads().limit(limits=1, user_api="openmp"),
         ):
             # Unknown categories and dropped columns warn; here they are the subject.
             warnings.simplefilter("ignore", UserWarning)
@@ -132,6 +133,12 @@ class Oracle:
         return nw.from_dict(data, schema=schema, backend=like.implementation).to_native()
 
 
+@cache
+def _threads() -> ThreadpoolController:
+    """Thread pools of the libraries that are loaded by the first question."""
+    return ThreadpoolController()
+
+
 def _first_row(data: Any) -> Any:
     """Keep what tells the kind and the dtypes of training data, and no more of it."""
     if nw.dependencies.is_into_dataframe(data):
@@ -167,15 +174,20 @@ def _pandas(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> 
 
     frame = {}
     for name, values in columns.items():
+        own = like[name].dtype
+        is_category = isinstance(own, pd.CategoricalDtype)
         if name not in texts:
-            own = like[name].dtype
             is_own_null = not isinstance(own, np.dtype | pd.CategoricalDtype)
             frame[name] = pd.Series(values).astype(own) if is_own_null else pd.Series(values)
-            continue
-        cells = nulls_of(values)
-        # A text dtype of pandas turns None into NaN; rows with None stay objects.
-        dtype = object if any(cell is None for cell in cells) else like[name].dtype
-        if isinstance(dtype, pd.CategoricalDtype):
-            dtype = object
-        frame[name] = pd.Series(cells, dtype=dtype)
+        else:
+            cells = nulls_of(values)
+            # A text dtype of pandas turns None into NaN; rows with None stay objects.
+            has_none = any(cell is None for cell in cells)
+            frame[name] = pd.Series(cells, dtype=object if has_none or is_category else own)
+        if is_category:
+            # Words that training did not see become categories behind those that it saw.
+            found = frame[name].dropna().unique()
+            added = [word for word in found if word not in own.categories]
+            known = pd.Index([*own.categories, *added])
+            frame[name] = frame[name].astype(pd.CategoricalDtype(known, own.ordered))
     return pd.DataFrame(frame)

@@ -17,7 +17,7 @@ from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract
 from preproc.errors import ExportError
 from preproc.export.answers import Answer, choose_answers, feature_answer
-from preproc.export.boundary import Columns, Probe
+from preproc.export.batches import Columns
 from preproc.export.certificate import library_versions, summary_of
 from preproc.export.columns import root_table, signature_of
 from preproc.export.converters import (
@@ -27,6 +27,7 @@ from preproc.export.converters import (
     convert_transformer,
 )
 from preproc.export.converters.compose import SEARCHES, step_of
+from preproc.export.crossings import Probe
 from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, prove_graph
 from preproc.export.scope import Scope, Step

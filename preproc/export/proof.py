@@ -8,33 +8,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.compare import compare
 from preproc.errors import ProofError
 from preproc.export.answers import Answer, as_output
-from preproc.export.boundary import (
-    Columns,
-    Probe,
-    boundary_rows,
-    decision_rows,
-    edges_in,
-    infinite_rows,
-    joined,
-    missing_rows,
-    rows_of,
-)
+from preproc.export.batches import Columns, joined, rows_of
+from preproc.export.boundary import boundary_rows, infinite_rows, missing_rows
 from preproc.export.certificate import certificate_of, tolerance_of
+from preproc.export.crossings import Probe, edges_in
+from preproc.export.decisions import decision_rows
+from preproc.export.dispatch import under_other_dispatch
 from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
+from preproc.export.sampling import check_round_trip, sample_rows
 from preproc.export.scope import Step
 from preproc.export.spread import Spread, nudged_rows, spreads_of
 from preproc.export.stepping import step_answers
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
-from preproc.runtime.feeding import columns_of, is_sparse
 from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import StepAnswer, VectorSet
 
@@ -105,78 +97,40 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     ProofError
         At the first row that is answered on one side only, or beyond its bound.
     """
-    sample = _sample(data, max(PROFILE_ROWS, REAL_ROWS), evidence)
+    signature = evidence.session.signature
+    sample = sample_rows(data, max(PROFILE_ROWS, REAL_ROWS), signature, evidence.seed)
     real = rows_of(sample, slice(0, REAL_ROWS))
-    _check_round_trip(evidence, real)
-    edges = edges_in(evidence.steps, evidence.session.signature)
+    check_round_trip(evidence.oracle, real)
+    edges = edges_in(evidence.steps, signature)
     candidates = {
         "real": real,
         "boundary": joined(
             [boundary_rows(evidence.probe, real, edges), *_decisions(evidence, real)]
         ),
-        "missing": missing_rows(evidence.session.signature, real, evidence.oracle.null_tokens),
-        "refused": infinite_rows(evidence.session.signature, real),
+        "missing": missing_rows(signature, real, evidence.oracle.null_tokens),
+        "refused": infinite_rows(signature, real),
     }
     accepted, refused = _sort_out(evidence, candidates)
     accepted, doubtful = _without_doubts(evidence, accepted)
-    # Steps first: of all that may differ further on, the first step that does is the cause.
-    steps = step_answers(evidence, _answered(evidence, "real", accepted["real"]))
-    sets = tuple(_answered(evidence, name, rows) for name, rows in accepted.items() if rows)
-    refusals: list[dict[str, Any]] = []
-    if refused:
-        refused_set, refusals = _refused(evidence, refused)
-        sets = (*sets, refused_set)
-    order = ("real", "boundary", "refused", "missing")
-    sets = tuple(sorted(sets, key=lambda vectors: order.index(vectors.name)))
     uncertain = [output for answer, output in evidence.outputs if answer.decided != "ieee"]
-    shaky = shaky_outputs(evidence.outputs, evidence.steps)
-    nudges = {
-        vectors.name: nudged_rows(evidence.session, vectors.inputs) if shaky else []
-        for vectors in sets
-    }
-    spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky)
-    sets = decided_rows(sets, spreads.values())
-    verdicts = _judged(evidence, sets, spreads)
+    with under_other_dispatch(evidence.oracle, uncertain, accepted) as wait:
+        # Steps first: of all that may differ further on, the first step that does is the cause.
+        steps = step_answers(evidence, _answered(evidence, "real", accepted["real"]))
+        sets = [_answered(evidence, name, rows) for name, rows in accepted.items()]
+        shaky = shaky_outputs(evidence.outputs, evidence.steps)
+        nudges = {
+            vectors.name: nudged_rows(evidence.session, vectors.inputs) if shaky else []
+            for vectors in sets
+        }
+        refused_set, refusals = _refused(evidence, refused)
+        spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky, wait)
+    order = ("real", "boundary", "refused", "missing")
+    sets = sorted([*sets, *refused_set], key=lambda vectors: order.index(vectors.name))
+    proved = decided_rows(sets, spreads.values())
+    verdicts = _judged(evidence, proved, spreads)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
-    certificate = certificate_of(evidence.outputs, sets, verdicts, spreads, extra)
-    return Proof(sets, steps, certificate, _profile(evidence, sample, target))
-
-
-def _sample(data: Any, rows: int, evidence: Evidence) -> Columns:
-    """Draw rows without replacement, as columns with null tokens."""
-    generator = np.random.default_rng(evidence.seed)
-    signature = evidence.session.signature
-    if signature.kind != "frame":
-        at = generator.permutation(data.shape[0] if is_sparse(data) else len(data))[:rows]
-        columns = columns_of(_rows_at(data, at), signature)
-        return {name: values.reshape(len(at), -1) for name, values in columns.items()}
-    frame = nw.from_native(data, eager_only=True)
-    at = generator.permutation(len(frame))[:rows]
-    names = [column.name for column in signature.columns]
-    columns = columns_of(frame[at.tolist()].select(names).to_native(), signature)
-    return {name: columns[name].reshape(len(at), -1) for name in names}
-
-
-def _rows_at(data: Any, at: NDArray[np.int64]) -> Any:
-    if is_sparse(data):
-        return data.tocsr()[at]
-    if isinstance(data, list):
-        return [data[i] for i in at.tolist()]
-    if nw.dependencies.is_into_series(data):
-        return nw.from_native(data, series_only=True)[at.tolist()].to_native()
-    return data[at]
-
-
-def _check_round_trip(evidence: Evidence, real: Columns) -> None:
-    """Rows rebuilt from columns must mean to scikit-learn what the training rows meant."""
-    oracle = evidence.oracle
-    if oracle.signature.kind != "frame":
-        return
-    rebuilt = columns_of(oracle.native(real), evidence.session.signature)
-    for name, values in real.items():
-        found = compare(values, np.asarray(rebuilt[name], values.dtype).reshape(values.shape))
-        if not found.is_pass:
-            raise ProofError("", f"field {name!r}: row {found.worst[0]} changes when rebuilt")
+    certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
+    return Proof(proved, steps, certificate, _profile(evidence, sample, target))
 
 
 def _sort_out(
@@ -267,8 +221,12 @@ def _one_sided(
     )
 
 
-def _refused(evidence: Evidence, rows: Columns) -> tuple[VectorSet, list[dict[str, Any]]]:
+def _refused(
+    evidence: Evidence, rows: Columns
+) -> tuple[tuple[VectorSet, ...], list[dict[str, Any]]]:
     """Check that scikit-learn refuses each row, unless a rule of the contract does."""
+    if not rows:
+        return (), []
     answers = replay(evidence.session, VectorSet("refused", rows, {}))
     refusals = []
     key = evidence.outputs[0][1].key
@@ -289,7 +247,7 @@ def _refused(evidence: Evidence, rows: Columns) -> tuple[VectorSet, list[dict[st
         )
         for _, output in evidence.outputs
     }
-    return VectorSet("refused", rows, {**want, ROW_ERROR: answers[ROW_ERROR]}), refusals
+    return (VectorSet("refused", rows, {**want, ROW_ERROR: answers[ROW_ERROR]}),), refusals
 
 
 def decided_rows(sets: Sequence[VectorSet], spreads: Collection[Spread]) -> tuple[VectorSet, ...]:

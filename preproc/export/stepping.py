@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from preproc.compare import compare
 from preproc.errors import ProofError
-from preproc.export.boundary import rows_of
+from preproc.export.batches import rows_of
 from preproc.export.table import Table, least_certain
 from preproc.runtime.feeding import tokens_of
 from preproc.signature import TEXT

@@ -16,7 +16,8 @@ from preproc.compare import Tolerance
 from preproc.contract import Contract
 from preproc.export import export_pipeline
 from preproc.export.answers import as_output
-from preproc.export.boundary import infinite_rows, missing_rows, rows_of
+from preproc.export.batches import rows_of
+from preproc.export.boundary import infinite_rows, missing_rows
 from preproc.export.oracle import Oracle
 from preproc.export.pipeline import convert, probe_of
 from preproc.export.spread import AGREEMENT, nudged_rows, shares_of
