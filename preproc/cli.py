@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from preproc.artifact import Artifact, read_artifact, read_contract
-from preproc.contract import contract_to_json
+from preproc.contract import Mode, contract_to_json
 from preproc.errors import ParityError, PreprocError
 from preproc.parity import print_report, report_to_json, run_parity
 
@@ -61,6 +61,7 @@ def parity(
     backend: Annotated[
         list[str] | None, typer.Option(help="Backend to run; may be repeated.")
     ] = None,
+    mode: Annotated[Mode, typer.Option(help="Form of the graph: exact or fast.")] = "exact",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the report there too.")
     ] = None,
@@ -73,6 +74,7 @@ def parity(
             run = run_parity(
                 loaded,
                 backend or ["cpu", "reference"],
+                mode=mode,
                 progress=lambda name: status.update(f"replaying golden vectors on {name}"),
             )
         labels = label_names(loaded)

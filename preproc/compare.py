@@ -4,6 +4,7 @@ ULP here is the distance of two floats in the order of all floats of their dtype
 1 for neighbours, +0 and -0 one point. NaN equals NaN and nothing else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ class Tolerance:
         Why not less.
     max_row
         Largest error over the largest finite magnitude of the wanted row.
+    exact_columns
+        Positions along the second axis where bits must be equal all the same.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Tolerance:
     max_abs: float
     reason: str
     max_row: float = 0.0
+    exact_columns: Sequence[int] = ()
 
 
 BITWISE: Final = Tolerance("bitwise", 0, 0.0, "IEEE arithmetic in the oracle's own order")
@@ -173,6 +177,9 @@ def _compare_floats(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance)
     absolute[np.isnan(absolute)] = np.inf
     allowed = np.maximum(tolerance.max_abs, tolerance.max_row * row_scale(want))
     breaches = (distance > tolerance.max_ulp) & ~(absolute <= allowed)
+    if tolerance.exact_columns:
+        exact = list(tolerance.exact_columns)
+        breaches[:, exact] = distance[:, exact] > 0
     rank = np.where(breaches, distance, 0) if breaches.any() else distance
     worst = np.unravel_index(int(np.argmax(rank)), want.shape)
     signs = (want == 0) & (got == 0) & (np.signbit(want) != np.signbit(got))

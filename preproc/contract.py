@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from preproc.errors import ArtifactError
 from preproc.signature import Column, Output, Rule, Signature
 
 FORMAT: Final = 1
 """Number of the artifact format that this version writes, and the only one so far."""
+
+
+Mode = Literal["exact", "fast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Contract:
     signature
         Columns, outputs and refusal rules.
     mode
-        ``exact`` or ``fast``.
+        ``exact``, or ``fast`` where a form for speed is offered beside it.
     label
         What the label means, in the words of the one who trained it.
     libraries
@@ -35,7 +38,7 @@ class Contract:
 
     name: str
     signature: Signature
-    mode: str
+    mode: Mode
     label: str
     libraries: Mapping[str, str]
     wire: Mapping[str, int]

@@ -4,10 +4,11 @@ Four sets, numbered as their folders: real rows, boundary rows, rows that must b
 and unseen values. Of refused rows only ``row_error`` and the poison mean anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 SET_NAMES: Final = ("real", "boundary", "refused", "missing")
@@ -35,6 +36,16 @@ class VectorSet:
     def rows(self) -> int:
         """Number of rows."""
         return len(next(iter(self.inputs.values())))
+
+
+def without_rows(vectors: VectorSet, rows: Sequence[int]) -> VectorSet:
+    """Leave some rows of a set out, by position."""
+    kept = np.delete(np.arange(vectors.rows), np.asarray(rows, np.int64))
+    return VectorSet(
+        vectors.name,
+        {name: values[kept] for name, values in vectors.inputs.items()},
+        {name: values[kept] for name, values in vectors.answers.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,14 @@ def test_an_element_passes_by_ulp_or_by_absolute_error() -> None:
     assert compare(want, got, BITWISE).breaches == 2
 
 
+def test_exact_columns_must_be_equal_whatever_the_bound() -> None:
+    want = np.ones((3, 2))
+    got = np.nextafter(want, 2)
+    loose = Tolerance("loose", 2, 0.0, "test", exact_columns=[1])
+    assert compare(want, got, Tolerance("loose", 2, 0.0, "test")).is_pass
+    assert compare(want, got, loose).breaches == 3
+
+
 def test_the_worst_element_is_the_worst_breach() -> None:
     tolerance = Tolerance("absolute", 0, 1e-3, "a test")
     found = compare(np.array([1e-300, 1.0]), np.array([1e-200, 1.1]), tolerance)

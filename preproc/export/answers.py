@@ -31,6 +31,8 @@ class Answer:
         Upper bound of the sum of the magnitudes of all summands, 0 where nothing is summed.
     is_default
         Whether it is an output unless the caller chooses.
+    exact
+        Positions of the columns that IEEE arithmetic decides, where others are not.
     """
 
     value: str
@@ -38,6 +40,7 @@ class Answer:
     decided: Decided = "ieee"
     scale: float = 0.0
     is_default: bool = True
+    exact: tuple[int, ...] = ()
 
 
 def label_answer(
@@ -73,12 +76,38 @@ def label_answer(
     return Answer(value, output, decided)
 
 
-def probabilities_answer(
-    value: str, classes: NDArray[Any], decided: Decided, *, target: int | None = None
+def labels_answer(
+    scope: Scope,
+    indices: Sequence[str],
+    classes: Sequence[NDArray[Any]],
+    *,
+    decided: Decided = "ieee",
 ) -> Answer:
-    """Describe probabilities, float64 (n, classes)."""
+    """Turn class indices of several targets, int64 (n,) each, into labels (n, targets)."""
+    parts = [
+        label_answer(scope, index, known) for index, known in zip(indices, classes, strict=True)
+    ]
+    columns = [scope.op("Unsqueeze", part.value, np.array([1])) for part in parts]
+    dtypes = {part.output.dtype for part in parts}
+    if len(dtypes) > 1:
+        raise scope.error(f"expected labels of one dtype in all targets, got {sorted(dtypes)}")
+    taken = [name for known in classes for name in known.tolist()]
+    poison = poison_of(dtypes.pop(), taken)
+    output = replace(parts[0].output, width=len(parts), poison=poison, names=())
+    return Answer(scope.op("Concat", *columns, axis=1), output, decided)
+
+
+def probabilities_answer(
+    value: str,
+    classes: NDArray[Any],
+    decided: Decided,
+    *,
+    target: int | None = None,
+    dtype: str = "float64",
+) -> Answer:
+    """Describe probabilities, float64 (n, classes) or another dtype."""
     names = class_names(classes)
-    output = Output("probabilities", "probabilities", "float64", len(classes), None, names, target)
+    output = Output("probabilities", "probabilities", dtype, len(classes), None, names, target)
     return Answer(value, output, decided)
 
 
@@ -97,10 +126,15 @@ def scores_answer(
 
 
 def prediction_answer(
-    value: str, decided: Decided, *, width: int | None = None, scale: float = 0.0
+    value: str,
+    decided: Decided,
+    *,
+    width: int | None = None,
+    scale: float = 0.0,
+    dtype: str = "float64",
 ) -> Answer:
     """Describe the prediction of a regressor, float64 (n,), or (n, width) of several targets."""
-    output = Output("prediction", "prediction", "float64", width, None)
+    output = Output("prediction", "prediction", dtype, width, None)
     return Answer(value, output, decided, scale)
 
 
@@ -127,16 +161,21 @@ def feature_answer(scope: Scope, table: Table) -> Answer:
     if table.is_flat:
         value = scope.op("Squeeze", value, np.array([1]))
     output = Output("features", "features", block.dtype, width, poison, names)
-    return Answer(value, output, block.decided)
+    decided = [part.decided for part in table.blocks for _ in part.features]
+    exact = tuple(at for at, by in enumerate(decided) if by == "ieee" != block.decided)
+    return Answer(value, output, block.decided, exact=exact)
 
 
 def as_output(output: Output, answer: NDArray[Any]) -> NDArray[Any]:
     """Give scikit-learn's answer the dtype of the output; booleans travel as int64.
 
-    Some transformers give one row as a flat array; it travels as a matrix.
+    Some transformers give one row as a flat array; it travels as a matrix. Some classes give one
+    value a row as a matrix of one column; it travels flat.
     """
     if output.width is not None and answer.ndim == 1:
         answer = answer.reshape(-1, output.width)
+    if output.width is None and answer.ndim == 2:  # noqa: PLR2004  # a matrix
+        answer = answer.reshape(len(answer))
     if answer.dtype == np.bool_ and output.dtype == "int64":
         return answer.astype(np.int64)
     want = object if output.dtype == TEXT else np.dtype(output.dtype)

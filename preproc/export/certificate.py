@@ -18,6 +18,8 @@ from preproc.vectors import VectorSet
 LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "preproc-runtime", "scikit-learn", "scipy")
 COMPLEMENT: Final = 2.3e-16
 """Absolute error of 1 - p that one rounding of p next to 1 explains (2^-52)."""
+SUMMANDS: Final = 2.0**-52
+"""2 ULP of a summand, as a share of the largest that it can be."""
 ROUNDINGS: Final = 2.0**-50
 """Four roundings, as a share of the row's largest magnitude."""
 
@@ -31,7 +33,8 @@ def tolerance_of(answer: Answer, spread: Spread | None) -> Tolerance:
     """Bound an output: equal bits, or 2 ULP, or twice scikit-learn's own spread.
 
     The spread counts in absolute terms and relative to the row, never in ULP: next to zero a
-    spread of one rounding is millions of ULP, and twice of that would allow anything.
+    spread of one rounding is millions of ULP, and twice of that would allow anything. Of a sum
+    whose summands have a known bound, each may be off by 2 ULP of its own, as if it stood alone.
     """
     if answer.decided == "ieee" or spread is None or answer.output.role == "label":
         return BITWISE
@@ -39,9 +42,10 @@ def tolerance_of(answer: Answer, spread: Spread | None) -> Tolerance:
     return Tolerance(
         answer.decided,
         max_ulp=2,
-        max_abs=max(COMPLEMENT, 2 * spread.max_abs),
+        max_abs=max(COMPLEMENT, 2 * spread.max_abs, SUMMANDS * answer.scale),
         max_row=max(ROUNDINGS, 2 * spread.max_row),
         reason=f"{decider} decides the last bits; 2 ULP or twice scikit-learn's own spread",
+        exact_columns=answer.exact,
     )
 
 

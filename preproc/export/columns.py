@@ -12,7 +12,13 @@ from sklearn.pipeline import Pipeline
 from preproc.errors import ExportError
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table
-from preproc.runtime.feeding import array_of, is_nullable_number, is_sparse, is_vector
+from preproc.runtime.feeding import (
+    array_of,
+    frame_of,
+    is_nullable_number,
+    is_sparse,
+    is_vector,
+)
 from preproc.signature import MAX_EXACT_INTEGER, ROW_ERROR, TEXT, Column, Null, Signature
 
 ARRAY_INPUT: Final = "X"
@@ -46,7 +52,7 @@ def signature_of(pipeline: Any, data: Any) -> Signature:
         For data of another kind, and for columns of a dtype that no graph input can carry.
     """
     if nw.dependencies.is_into_dataframe(data):
-        frame = nw.from_native(data, eager_only=True)
+        frame = frame_of(data)
         names = frame.columns
         used = columns_read(pipeline, len(names))
         return Signature("frame", tuple(_column(frame[names[at]]) for at in used))
@@ -110,7 +116,7 @@ def root_table(scope: Scope, data: Any, signature: Signature) -> Table:
         return Table((Block(scope.graph.input(column), column.dtype, (feature,)),))
     known = {column.name: column for column in signature.columns}
     blocks = []
-    for name in nw.from_native(data, eager_only=True).columns:
+    for name in frame_of(data).columns:
         column = known.get(name, Column(name, "unread"))
         value = scope.graph.input(column) if name in known else ""
         blocks.append(Block(value, column.dtype, (_raw_feature(name, column.dtype),)))

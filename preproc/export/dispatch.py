@@ -4,16 +4,19 @@ numpy and OpenBLAS choose their instructions when they are imported, so the choi
 of its own; run as a module this file is that process.
 """
 
+import atexit
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import numpy as np
 import scipy.special
@@ -25,13 +28,16 @@ from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
 from preproc.signature import Output
 
+_DONE: Final = "done"
 TIMEOUT_S: Final = 120.0
 OTHER_DISPATCH: Final[Mapping[str, str]] = {
     "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
     "AVX512_SPR X86_V4",
     "OPENBLAS_CORETYPE": "Haswell",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2",
 }
-"""Environment under which numpy and OpenBLAS take the paths of a processor without AVX-512."""
+"""Environment under which numpy and OpenBLAS take the paths of a processor without AVX-512, and
+the C library those of one without fused multiply-add: its functions then round otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,14 @@ def under_other_dispatch(
 ) -> Iterator[Callable[[], Others]]:
     """Ask the same pipeline in a process that uses other vector instructions.
 
-    It starts on entry; the function given waits for it.
+    It is asked on entry; the function given waits for its answer.
 
     Parameters
     ----------
     oracle
         scikit-learn.
     outputs
-        What to ask for; with none, no process starts.
+        What to ask for; with none, nobody is asked.
     batches
         Name → rows.
     """
@@ -79,27 +85,77 @@ def under_other_dispatch(
             yield lambda: Others({}, why)
             return
         question.write_bytes(content)
-        command = [sys.executable, "-W", "ignore", "-m", __spec__.name, str(question), str(answer)]
-        with subprocess.Popen(  # noqa: S603  # our own module
-            command,
+        _other_process().ask(question, answer)
+        is_answered = False
+
+        def wait() -> Others:
+            nonlocal is_answered
+            said = _other_process().wait()
+            is_answered = True
+            if said != _DONE:
+                return Others({}, f"not measured: {said}")
+            return Others(pickle.loads(answer.read_bytes()), "measured")  # noqa: S301  # our own
+
+        try:
+            yield wait
+        finally:
+            if not is_answered:
+                _other_process().stop()
+
+
+class _OtherProcess:
+    """A process that answers one question after the other, for as long as this one lives.
+
+    Its imports take as long as many an export; the next export finds them done.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  # our own module
+            [sys.executable, "-W", "ignore", "-m", __spec__.name],
             env={**os.environ, **OTHER_DISPATCH},
-            stdout=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-        ) as process:
-            try:
-                yield lambda: _answers_of(process, answer)
-            finally:
-                process.kill()
+            text=True,
+        )
+        self._questions = cast("IO[str]", self._process.stdin)
+        self._answers = cast("IO[str]", self._process.stdout)
+        self._reader = ThreadPoolExecutor(1)
+        atexit.register(self.stop)
+
+    def ask(self, question: Path, answer: Path) -> None:
+        """Hand a question over, as files."""
+        with suppress(BrokenPipeError):  # then `wait` finds the process dead
+            self._questions.write(f"{question}\n{answer}\n")
+            self._questions.flush()
+
+    def wait(self) -> str:
+        """Give what the process says when it is done: `_DONE`, or what went wrong."""
+        try:
+            said = self._reader.submit(self._answers.readline).result(TIMEOUT_S).strip()
+        except TimeoutError:
+            self.stop()
+            return f"the other process took more than {TIMEOUT_S:.0f} s"
+        if not said:
+            self.stop()
+            return f"the other process ended with code {self._process.returncode}"
+        return said
+
+    def stop(self) -> None:
+        """End the process; the next question starts another."""
+        _other_process.cache_clear()
+        atexit.unregister(self.stop)
+        self._process.kill()
+        self._process.wait()
+        self._reader.shutdown()
+        for pipe in (self._questions, self._answers):
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
-def _answers_of(process: subprocess.Popen[bytes], answer: Path) -> Others:
-    try:
-        code = process.wait(TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return Others({}, f"not measured: the other process took more than {TIMEOUT_S:.0f} s")
-    if code:
-        return Others({}, f"not measured: the other process failed with code {code}")
-    return Others(pickle.loads(answer.read_bytes()), "measured")  # noqa: S301  # our own
+@cache
+def _other_process() -> _OtherProcess:
+    return _OtherProcess()
 
 
 def box_cox_of_another_library(
@@ -125,9 +181,22 @@ def box_cox_of_another_library(
 
 
 def main() -> None:
-    """Answer the pickled question that the first argument names, into the second."""
-    question, answer = (Path(name) for name in sys.argv[1:])
+    """Answer the pickled questions that standard input names, until it ends."""
+    # Whatever a pipeline prints must not be taken for our answer.
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sklearn.preprocessing._data.boxcox = box_cox_of_another_library  # noqa: SLF001  # where it is called
+    while question := sys.stdin.readline().strip():
+        answer = sys.stdin.readline().strip()
+        try:
+            _answer(Path(question), Path(answer))
+            said = _DONE
+        except Exception as error:  # noqa: BLE001  # whatever scikit-learn or pickle raise
+            said = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+        print(said, file=channel, flush=True)  # to the process that asks
+
+
+def _answer(question: Path, answer: Path) -> None:
     oracle, outputs, batches = pickle.loads(question.read_bytes())  # noqa: S301  # our own
     answers = {
         (output.name, name): as_output(output, oracle.answer(batch, output.key))

@@ -1,7 +1,7 @@
 """scikit-learn itself, asked on rows that are given as columns."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
-from preproc.runtime.feeding import is_sparse, nulls_of, tokens_of
+from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
 
 METHODS: Final[Mapping[str, str]] = {
@@ -32,6 +32,7 @@ class Oracle:
         self.pipeline = pipeline
         self.signature = signature
         self._like = _first_row(data)
+        self._names = _odd_names(data)
 
     @property
     def null_tokens(self) -> tuple[str, ...]:
@@ -52,7 +53,11 @@ class Oracle:
         whole = nw.from_native(data, eager_only=True) if is_frame else data
         for row in range(len(next(iter(columns.values())))):
             one = whole[row : row + 1]
-            yield one.to_native() if is_frame else one
+            if is_frame:
+                one = one.to_native()
+                is_pandas = nw.dependencies.is_pandas_dataframe(one)
+                one = _categorized(one, self._like) if is_pandas else one
+            yield one
 
     def ask(self, data: Any, key: str) -> NDArray[Any]:
         """Ask for one output of data of training's kind; dense result."""
@@ -105,7 +110,7 @@ class Oracle:
         """Tell how scikit-learn refuses data of training's kind, None where it answers."""
         try:
             self.ask(data, key)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, IndexError) as error:
             return f"{type(error).__name__}: {str(error).splitlines()[0]}"
         return None
 
@@ -123,7 +128,8 @@ class Oracle:
         flat = {c.name: columns[c.name].reshape(-1) for c in self.signature.columns}
         texts = {c.name for c in self.signature.columns if c.dtype == TEXT}
         if like.implementation.is_pandas_like():
-            return _pandas(flat, texts, self._like)
+            rebuilt = _pandas(flat, texts, self._like)
+            return rebuilt if self._names is None else _renamed(rebuilt, self._like, self._names)
         # Lists, for a null in front of an object array makes polars give up on its text.
         data = {name: nulls_of(v).tolist() if name in texts else v for name, v in flat.items()}
         for column in self.signature.columns:
@@ -142,10 +148,28 @@ def _threads() -> ThreadpoolController:
 def _first_row(data: Any) -> Any:
     """Keep what tells the kind and the dtypes of training data, and no more of it."""
     if nw.dependencies.is_into_dataframe(data):
-        return nw.from_native(data, eager_only=True)[:1].to_native()
+        return frame_of(data)[:1].to_native()
     if is_sparse(data):
         return data.tocsr()[:1]
     return data[:1]
+
+
+def _odd_names(data: Any) -> Sequence[Any] | None:
+    """Names of a frame's columns where some are no text, else None."""
+    names = list(getattr(data, "columns", ()))
+    return None if all(isinstance(name, str) for name in names) else names
+
+
+def _renamed(rebuilt: Any, like: Any, names: Sequence[Any]) -> Any:
+    """Give columns their own names again.
+
+    Without text for names scikit-learn goes by position, so columns that no step reads must be
+    there too; they get the value of the first row of training.
+    """
+    for name in like.columns:
+        if name not in rebuilt.columns:
+            rebuilt[name] = [like[name].iloc[0]] * len(rebuilt)
+    return rebuilt[like.columns].set_axis(names, axis=1)
 
 
 def _watcher(
@@ -184,10 +208,18 @@ def _pandas(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> 
             # A text dtype of pandas turns None into NaN; rows with None stay objects.
             has_none = any(cell is None for cell in cells)
             frame[name] = pd.Series(cells, dtype=object if has_none or is_category else own)
-        if is_category:
-            # Words that training did not see become categories behind those that it saw.
-            found = frame[name].dropna().unique()
-            added = [word for word in found if word not in own.categories]
-            known = pd.Index([*own.categories, *added])
-            frame[name] = frame[name].astype(pd.CategoricalDtype(known, own.ordered))
-    return pd.DataFrame(frame)
+    return _categorized(pd.DataFrame(frame), like)
+
+
+def _categorized(frame: Any, like: Any) -> Any:
+    """Give category columns the dtype of training; words it did not see come behind its own.
+
+    Only words of these rows: some libraries refuse a batch for a category that no row has.
+    """
+    for name in like.select_dtypes("category").columns.intersection(frame.columns):
+        own = like[name].dtype
+        found = frame[name].dropna().unique()
+        added = [word for word in found if word not in own.categories]
+        known = type(own)([*own.categories, *added], own.ordered)
+        frame = frame.assign(**{name: frame[name].astype(known)})
+    return frame

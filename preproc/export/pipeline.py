@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import onnx
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
-from preproc.contract import Contract
+from preproc.contract import Contract, Mode
 from preproc.errors import ExportError
 from preproc.export.answers import Answer, choose_answers, feature_answer
 from preproc.export.batches import Columns
@@ -28,12 +27,13 @@ from preproc.export.converters import (
 )
 from preproc.export.converters.compose import SEARCHES, step_of
 from preproc.export.crossings import Probe
+from preproc.export.fast_form import measure_fast
 from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, prove_graph
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 from preproc.graph import Doubt, GraphBuilder, expose, pruned
-from preproc.runtime.session import session_of
+from preproc.runtime.session import MODES, session_of
 from preproc.signature import Output, Signature
 
 SEED: Final = 0
@@ -79,7 +79,7 @@ def export_pipeline(
     name: str,
     version: int | None = None,
     outputs: Sequence[str] | Mapping[str, str] | None = None,
-    mode: str = "exact",
+    mode: Mode = "exact",
     label: str = "",
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
@@ -105,7 +105,8 @@ def export_pipeline(
         Roles to give (``label``, ``probabilities``, ``scores``, ``prediction``, ``features``), or
         role → name on the graph. By default what the model is for.
     mode
-        ``exact``.
+        ``exact``, or ``fast``: a form for speed is offered beside the exact one, with bounds of
+        its own, measured here; a server then runs it.
     label
         What the label means, in words, for the contract.
 
@@ -123,8 +124,8 @@ def export_pipeline(
     ArtifactError
         When the version is taken, or earlier versions have other columns.
     """
-    if mode != "exact":
-        raise ExportError("", f"mode: expected 'exact', got {mode!r}")
+    if mode not in MODES:
+        raise ExportError("", f"mode: expected one of {sorted(MODES)}, got {mode!r}")
     check_name(name)
     check_is_fitted(pipeline)
     graph = convert(pipeline, X, outputs)
@@ -149,13 +150,17 @@ def export_pipeline(
             seed=SEED,
         )
         proof = prove_graph(evidence, X, y)
+    certificate = dict(proof.certificate)
+    if mode == "fast":
+        with session_of(contract, graph.model, mode="fast") as session:
+            certificate["fast"] = measure_fast(graph.model, session, proof.vectors)
     written = write_artifact(
         Artifact(
             contract=contract,
             model=graph.model.SerializeToString(deterministic=True),
             vectors=proof.vectors,
             steps=proof.steps,
-            certificate=proof.certificate,
+            certificate=certificate,
             profile=proof.profile,
         ),
         repository,
@@ -205,7 +210,7 @@ def answers_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
         *front, (name, last) = fitted.steps
         for at, step in front:
             table = step_of(scope, at, step, table)
-        if not isinstance(last, BaseEstimator):
+        if not hasattr(last, "fit"):
             return (feature_answer(scope.child(name), step_of(scope, name, last, table)),)
         return answers_of(scope.child(name), last, table)
     if isinstance(fitted, SEARCHES):
@@ -247,6 +252,10 @@ def probe_of(
         (block.value, block.dtype, block.width) for table in tables for block in table.blocks
     ]
     inner += [(doubt.rows, "bool", f"doubt_{at}") for at, doubt in enumerate(graph.doubts)]
+    given = {column.name for column in graph.signature.columns}
+    if all(not value or value in given for value, _, _ in inner):
+        yield dict
+        return
     model = expose(graph.whole, inner)
     with session_of(contract, model, form="public") as session:
         yield lambda rows: {**rows, **session.run_prepared(session.pack(rows))}

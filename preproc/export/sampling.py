@@ -10,7 +10,7 @@ from preproc.compare import compare
 from preproc.errors import ProofError
 from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
-from preproc.runtime.feeding import columns_of, is_sparse
+from preproc.runtime.feeding import columns_of, frame_of, is_sparse
 from preproc.signature import Signature
 
 
@@ -21,7 +21,7 @@ def sample_rows(data: Any, rows: int, signature: Signature, seed: int) -> Column
         at = generator.permutation(data.shape[0] if is_sparse(data) else len(data))[:rows]
         columns = columns_of(_rows_at(data, at), signature)
         return {name: values.reshape(len(at), -1) for name, values in columns.items()}
-    frame = nw.from_native(data, eager_only=True)
+    frame = frame_of(data)
     at = generator.permutation(len(frame))[:rows]
     names = [column.name for column in signature.columns]
     columns = columns_of(frame[at.tolist()].select(names).to_native(), signature)

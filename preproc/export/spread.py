@@ -25,6 +25,8 @@ SINGLE_ROWS: Final = 24
 NUDGE: Final = 2.0**-50
 """Share by which an input is moved: four roundings. Where that changes an answer beyond
 `AGREEMENT`, or a label at all, the row stands on an edge and rounding decides for it."""
+NUDGES: Final = 4
+"""Draws of directions, each with its opposite: in one draw the moves of two features may cancel."""
 AGREEMENT: Final = 1e-6
 """Share of a row's largest magnitude up to which scikit-learn counts as agreeing with itself."""
 
@@ -59,16 +61,18 @@ class Spread:
 
 
 def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Columns]:
-    """Move every number by `NUDGE` of itself, up and down, where no rule then refuses the row."""
+    """Move every number by `NUDGE` of itself, up or down, where no rule then refuses the row."""
     draw = np.random.default_rng(0)
     names = [
         column.name
         for column in session.signature.columns
         if column.dtype.startswith("float") and not column.is_whole
     ]
-    ways = {name: draw.choice([-NUDGE, NUDGE], rows[name].shape) for name in names}
     batches = []
-    for sign in (1, -1) if names else ():
+    for at in range(2 * NUDGES if names else 0):
+        if at % 2 == 0:
+            ways = {name: draw.choice([-NUDGE, NUDGE], rows[name].shape) for name in names}
+        sign = 1 - 2 * (at % 2)
         moved = dict(rows)
         for name in names:
             factor = (1 + sign * ways[name]).astype(rows[name].dtype)

@@ -1,9 +1,12 @@
 """Builds and rewrites ONNX graphs; the only package that knows `onnx.helper`."""
 
 from preproc.graph.builder import Doubt, GraphBuilder, element_type
-from preproc.graph.ensembles import LeafTable, Tree, tree_sum
+from preproc.graph.coupling import coupled
+from preproc.graph.ensembles import LeafTable, Tree, forest_sum, tree_sum
+from preproc.graph.erf import erf
 from preproc.graph.expm1 import expm1
 from preproc.graph.exponential import exponential, logistic
+from preproc.graph.fast import fast
 from preproc.graph.logarithm import log1p, logarithm
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
@@ -11,6 +14,7 @@ from preproc.graph.probe import expose
 from preproc.graph.pruning import pruned
 from preproc.graph.softmax import softmax
 from preproc.graph.sums import ordered_sum, paired_sum, pairwise_sum
+from preproc.graph.tanh import tanh
 from preproc.graph.trigonometry import cosine, sine
 from preproc.graph.vocabulary import lookup
 
@@ -22,10 +26,14 @@ __all__ = [
     "PackedGraph",
     "Tree",
     "cosine",
+    "coupled",
     "element_type",
+    "erf",
     "expm1",
     "exponential",
     "expose",
+    "fast",
+    "forest_sum",
     "log1p",
     "logarithm",
     "logistic",
@@ -38,5 +46,6 @@ __all__ = [
     "pruned",
     "sine",
     "softmax",
+    "tanh",
     "tree_sum",
 ]

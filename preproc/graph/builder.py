@@ -6,7 +6,8 @@ column. `GraphBuilder.finish` joins all of them into ``row_error`` (the smallest
 nothing of refusals still never shows a plausible answer.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ OPSET: Final = 21
 ML_OPSET: Final = 5
 IR_VERSION: Final = 10
 ML: Final = "ai.onnx.ml"
+
+MARKED_EXPONENTIAL: Final = "exponential of "
+"""How the description of a node begins that ends an emulated exponential; the value follows."""
 
 _SMALL_INTEGERS: Final = frozenset(["int8", "int16", "uint16", "uint32"])
 _NO_ERROR: Final = np.iinfo(np.int32).max
@@ -145,6 +149,13 @@ class GraphBuilder:
             self._made[same] = name
         return name
 
+    def mark(self, value: str, meaning: str) -> None:
+        """Describe the node that made a value, for rewrites that know a shorter way to it."""
+        for node in reversed(self._nodes):
+            if value in node.output:
+                node.doc_string = meaning
+                return
+
     def refuse(
         self,
         broken: str,
@@ -164,9 +175,21 @@ class GraphBuilder:
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
 
+    def parts(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+        """Give nodes and constants so far, for a graph inside another one."""
+        return list(self._nodes), list(self._initializers)
+
     def doubt(self, rows: str, *, step: str, text: str) -> None:
         """Mark rows, boolean (n, k), that the oracle answers by chance."""
         self._doubts.append(Doubt(rows, step, text))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Add nodes whose refusals and doubts do not count, for what no output depends on."""
+        kept = [(held, len(held)) for held in (self._broken, self._rules, self._doubts)]
+        yield
+        for held, count in kept:
+            del held[count:]
 
     def finish(self, outputs: Sequence[tuple[str, Output]], *, doc: str = "") -> onnx.ModelProto:
         """Close the graph: poison refused rows, name the outputs, check the model.

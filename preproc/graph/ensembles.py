@@ -3,17 +3,25 @@
 Why opset 5 of ``ai.onnx.ml``: it is the only tree operator whose kernel keeps float64 thresholds
 and sums. Its sum runs over the trees in their order, but adds a base value last; scikit-learn adds
 it first, which changes the last bit. So the base is a tree of its own, in front, with one leaf.
+
+A leaf of that operator holds one number. Where a leaf holds several, classes or targets, the number
+is the row of a table that holds them; trees that are walked once and ``CumSum`` over the rows that
+they reach give scikit-learn's order of summation too, at any number of threads.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from preproc.graph.builder import ML, GraphBuilder
+from preproc.graph.sums import ordered_sum
 
+MAX_CELLS: Final = 512
+"""Numbers a row that a sum over trees holds at once, as far as one tree's fit in."""
 _BRANCH_LEQ: Final = 0
 _SUM: Final = 1
 
@@ -89,8 +97,10 @@ class LeafTable:
         self._inner_count += self._inner[-1].shape[1]
         self._leaf_count += len(leaves)
 
-    def emit(self, graph: GraphBuilder, x: str, targets: int, *, scope: str) -> str:
-        """Add the node; x is float64 (n, features), the result float64 (n, targets)."""
+    def emit(
+        self, graph: GraphBuilder, x: str, targets: int, *, scope: str, dtype: str = "float64"
+    ) -> str:
+        """Add the node; x is (n, features) and the result (n, targets), both of dtype `dtype`."""
         columns = np.concatenate(self._inner, axis=1)
         feature, true, false, true_leaf, false_leaf, missing = (
             columns[row].astype(np.int64).tolist() for row in (0, 2, 3, 4, 5, 6)
@@ -105,7 +115,7 @@ class LeafTable:
             aggregate_function=_SUM,
             post_transform=0,
             tree_roots=self.roots,
-            nodes_splits=columns[1],
+            nodes_splits=columns[1].astype(dtype),
             nodes_featureids=feature,
             nodes_modes=np.full(columns.shape[1], _BRANCH_LEQ, np.uint8),
             nodes_truenodeids=true,
@@ -113,7 +123,7 @@ class LeafTable:
             nodes_trueleafs=true_leaf,
             nodes_falseleafs=false_leaf,
             leaf_targetids=np.concatenate(self._targets).tolist(),
-            leaf_weights=np.concatenate(self._weights),
+            leaf_weights=np.concatenate(self._weights).astype(dtype),
             **optional,
         )
 
@@ -125,6 +135,7 @@ def tree_sum(
     base: NDArray[np.float64],
     *,
     scope: str,
+    dtype: str = "float64",
 ) -> str:
     """Add the values of the leaves that a row reaches to a base, in the order of the trees.
 
@@ -133,25 +144,133 @@ def tree_sum(
     graph
         Builder that receives the node.
     x
-        Name of a float64 value of shape (n, features).
+        Name of a value of shape (n, features), of dtype `dtype`.
     trees
         Pairs of a target and a tree whose leaves add to it.
     base
         float64 (targets,), the first summand.
     scope
         Path of the step.
+    dtype
+        In which x is compared and leaves are added: ``float64``, or ``float32``, which must hold
+        all thresholds and leaves exactly.
 
     Returns
     -------
     str
-        Name of a float64 value of shape (n, targets).
+        Name of a value of shape (n, targets), of dtype `dtype`.
     """
     table = LeafTable()
     for target, value in enumerate(base):
         table.add(_lone_leaf(float(value)), target)
     for target, tree in trees:
         table.add(tree, target)
-    return table.emit(graph, x, len(base), scope=scope)
+    return table.emit(graph, x, len(base), scope=scope, dtype=dtype)
+
+
+def forest_sum(
+    graph: GraphBuilder,
+    x: str,
+    trees: Sequence[Tree],
+    rows: Sequence[NDArray[np.float64]],
+    first: str = "",
+    *,
+    scope: str,
+) -> str:
+    """Add the rows of numbers of the leaves that a row reaches, in the order of the trees.
+
+    Equal rows of numbers are held once: pure leaves, which deep trees of a classifier end in,
+    are as many as there are classes.
+
+    Parameters
+    ----------
+    graph
+        Builder that receives the nodes.
+    x
+        Name of a float64 value of shape (n, features).
+    trees
+        At least one; their own values are not used.
+    rows
+        For each tree the numbers of its nodes, float64 (nodes, width).
+    first
+        Name of the first summand, float64 (n, width); empty for zero.
+    scope
+        Path of the step.
+
+    Returns
+    -------
+    str
+        Name of a float64 value of shape (n, width).
+    """
+    leaves = LeafTable()
+    width = rows[0].shape[1]
+    if width == 1:
+        for at, (tree, values) in enumerate(zip(trees, rows, strict=True)):
+            leaves.add(replace(tree, value=values[:, 0]), at)
+        reached = leaves.emit(graph, x, len(trees), scope=scope)
+        if first:
+            reached = graph.op("Concat", first, reached, scope=scope, axis=1)
+        return ordered_sum(graph, reached, len(trees) + bool(first), scope=scope)
+    of_leaves = [values[tree.is_leaf] for tree, values in zip(trees, rows, strict=True)]
+    table, places = _shared_rows(np.concatenate(of_leaves))
+    start = 0
+    for at, tree in enumerate(trees):
+        value = np.zeros(len(tree.is_leaf))
+        value[tree.is_leaf] = places[start : start + len(of_leaves[at])]
+        start += len(of_leaves[at])
+        leaves.add(replace(tree, value=value), at)
+    reached = leaves.emit(graph, x, len(trees), scope=scope)
+    place = graph.op("Cast", reached, scope=scope, to=onnx.TensorProto.INT64)
+    return _sum_of_rows(graph, place, table, len(trees), first, scope)
+
+
+def _sum_of_rows(
+    graph: GraphBuilder,
+    place: str,
+    table: NDArray[np.float64],
+    trees: int,
+    first: str,
+    scope: str,
+) -> str:
+    """Gather rows of a table, int64 (n, trees) to (n, trees, width), and add them up in order.
+
+    Some trees at a time, so that memory does not grow with trees times classes.
+    """
+    sums = first
+    block = max(1, MAX_CELLS // table.shape[1])
+    for start in range(0, trees, block):
+        count = min(block, trees - start)
+        part = place
+        if count < trees:
+            ends = np.array([start]), np.array([start + count])
+            part = graph.op("Slice", place, *ends, np.array([1]), scope=scope)
+        numbers = graph.op("Gather", table, part, scope=scope)
+        if sums:
+            before = graph.op("Unsqueeze", sums, np.array([1]), scope=scope)
+            numbers = graph.op("Concat", before, numbers, scope=scope, axis=1)
+            count += 1
+        if count > 1:
+            numbers = graph.op("CumSum", numbers, np.array(1), scope=scope)
+        sums = graph.op("Gather", numbers, np.array(count - 1), scope=scope, axis=1)
+    return sums
+
+
+def _shared_rows(
+    rows: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Hold equal rows, bit for bit, once; tell where each row went.
+
+    Sorted by a hash, equal rows are neighbours; where two different ones share a hash, a row may
+    be held twice, which is no error.
+    """
+    bits = np.ascontiguousarray(rows).view(np.uint64)
+    factors = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) | 1
+    order = np.argsort(((bits ^ (bits >> 31)) * factors).sum(axis=1, dtype=np.uint64))
+    is_new = np.ones(len(rows), bool)
+    is_new[1:] = (bits[order[1:]] != bits[order[:-1]]).any(axis=1)
+    places = np.empty(len(rows), np.int64)
+    places[order] = np.cumsum(is_new) - 1
+    return rows[order[is_new]], places
 
 
 def _lone_leaf(value: float) -> Tree:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.graph.builder import GraphBuilder
+from preproc.graph.builder import MARKED_EXPONENTIAL, GraphBuilder
 
 _PARTS: Final = 128
 _LN2_HIGH: Final = float.fromhex("0x1.62e42fefa0000p-8")
@@ -80,7 +80,9 @@ def exponential(graph: GraphBuilder, x: str, *, scope: str) -> str:
     bounded = op("Max", op("Min", x, np.array(_HIGHEST)), np.array(_LOWEST))
     exponent, head, series = exponential_parts(graph, bounded, scope=scope)
     mantissa = op("Add", head, op("Mul", head, series))
-    return times_power_of_two(graph, mantissa, exponent, scope=scope)
+    result = times_power_of_two(graph, mantissa, exponent, scope=scope)
+    graph.mark(result, f"{MARKED_EXPONENTIAL}{x}")
+    return result
 
 
 def exponential_parts(graph: GraphBuilder, bounded: str, *, scope: str) -> tuple[str, str, str]:

@@ -6,10 +6,11 @@ import onnx
 from onnx import helper
 
 from preproc.graph.builder import element_type
+from preproc.graph.pruning import pruned
 
 
 def expose(model: onnx.ModelProto, values: Sequence[tuple[str, str, int | str]]) -> onnx.ModelProto:
-    """Copy a model with inner values as further outputs.
+    """Copy as much of a model as computes some inner values, which are the outputs of the copy.
 
     Parameters
     ----------
@@ -17,20 +18,24 @@ def expose(model: onnx.ModelProto, values: Sequence[tuple[str, str, int | str]])
         Public graph.
     values
         Triples of a value of shape (n, width), its dtype and its width, or a word for one that is
-        not known; inputs are left out, since whoever feeds them knows them.
+        not known; inputs are left out, since whoever feeds them knows them. Where nothing is left,
+        the outputs stay.
 
     Returns
     -------
     onnx.ModelProto
-        The same computation, more outputs.
+        The same inputs, other outputs.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    known = {item.name for item in (*copy.graph.input, *copy.graph.output)}
+    known = {item.name for item in copy.graph.input}
+    known |= {item.name for item in copy.graph.output}
+    shown = []
     for value, dtype, width in values:
         if value and value not in known:
             known.add(value)
-            copy.graph.output.append(
-                helper.make_tensor_value_info(value, element_type(dtype), ["N", width])
-            )
-    return copy
+            shown.append(helper.make_tensor_value_info(value, element_type(dtype), ["N", width]))
+    if shown:
+        del copy.graph.output[:]
+        copy.graph.output.extend(shown)
+    return pruned(copy)

@@ -8,9 +8,10 @@ import onnx
 
 from preproc.artifact import Artifact
 from preproc.compare import Tolerance
+from preproc.contract import Mode
 from preproc.errors import ParityError
 from preproc.runtime import Verdict
-from preproc.runtime.gate import prove_sets, tolerances_of
+from preproc.runtime.gate import evidence_of, prove_sets, tolerances_of
 from preproc.runtime.session import Form, session_of
 from preproc.signature import ROW_ERROR
 
@@ -60,6 +61,7 @@ def run_parity(
     artifact: Artifact,
     backends: Sequence[str],
     *,
+    mode: Mode = "exact",
     progress: Callable[[str], None] = lambda _: None,
 ) -> ParityRun:
     """Replay the golden vectors of an artifact on each backend.
@@ -70,6 +72,8 @@ def run_parity(
         As read; its public graph runs, or the form that serves, by backend.
     backends
         Names from `preproc.runtime.BACKENDS`.
+    mode
+        Which form of the graph to derive; ``fast`` runs packed, on its own bounds.
     progress
         Called with the name of each backend before it runs.
 
@@ -92,9 +96,11 @@ def run_parity(
     for backend in backends:
         progress(backend)
         form = FORMS.get(backend, "public")
-        with session_of(artifact.contract, model, backend=backend, form=form) as session:
-            bounds = bounds_of(backend, artifact.certificate)
-            verdicts = prove_sets(session, artifact.vectors, bounds)
+        with session_of(artifact.contract, model, backend=backend, mode=mode, form=form) as session:
+            sets, bounds = evidence_of(artifact, mode)
+            if mode == "exact":
+                bounds = bounds_of(backend, artifact.certificate)
+            verdicts = prove_sets(session, sets, bounds)
         results.append(BackendResult(backend, verdicts))
     return ParityRun(artifact.contract.name, artifact.digest, tuple(results))
 

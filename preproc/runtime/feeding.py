@@ -83,7 +83,7 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
     """
     known = {column.name: column for column in signature.columns}
     if nw.dependencies.is_into_dataframe(data):
-        frame = nw.from_native(data, eager_only=True)
+        frame = frame_of(data)
         return {name: _from_series(frame[name], known.get(name)) for name in frame.columns}
     if isinstance(data, Mapping):
         return {str(name): _from_array(name, data[name], known.get(name)) for name in data}
@@ -98,6 +98,23 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
             return {column.name: _from_series(series, column)}
         return {column.name: _from_array(column.name, array_of(data), column)}
     raise SignatureError("", f"expected {_WANTED[signature.kind]}, got {type(data).__name__}")
+
+
+def frame_of(data: Any) -> nw.DataFrame[Any]:
+    """Wrap a frame; names that are no text, which pandas allows, become text.
+
+    Raises
+    ------
+    SignatureError
+        When two names are the same as text.
+    """
+    names = getattr(data, "columns", ())
+    if hasattr(data, "set_axis") and not all(isinstance(name, str) for name in names):
+        texts = [str(name) for name in names]
+        if len(set(texts)) < len(texts):
+            raise SignatureError("", f"expected names that differ as text, got {list(names)}")
+        data = data.set_axis(texts, axis=1)
+    return nw.from_native(data, eager_only=True)
 
 
 def is_sparse(data: Any) -> bool:

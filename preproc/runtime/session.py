@@ -12,9 +12,9 @@ import onnx
 from numpy.typing import NDArray
 
 from preproc.artifact import read_artifact, read_contract, read_model
-from preproc.contract import Contract
+from preproc.contract import Contract, Mode
 from preproc.errors import BackendError, RefusedRows
-from preproc.graph import pack
+from preproc.graph import fast, pack
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
 from preproc.signature import ROW_ERROR, TEXT, Signature
 
@@ -25,6 +25,8 @@ BACKENDS: Final[Mapping[str, str]] = {
 """Name of a backend → function that opens an executor of a model; imported when asked for."""
 
 Form = Literal["packed", "public"]
+MODES: Final[Mapping[str, tuple[Mode, ...]]] = {"exact": ("exact",), "fast": ("exact", "fast")}
+"""Mode of an artifact → modes in which it may run; what was exported for speed is exact too."""
 Refused = Literal["raise", "report"]
 
 
@@ -61,9 +63,17 @@ class Session:
     """
 
     def __init__(
-        self, contract: Contract, executor: Executor, layout: Layout, *, backend: str, form: Form
+        self,
+        contract: Contract,
+        executor: Executor,
+        layout: Layout,
+        *,
+        backend: str,
+        form: Form,
+        mode: Mode = "exact",
     ) -> None:
         self.contract = contract
+        self.mode = mode
         self.layout = layout
         self.backend = backend
         self.form = form
@@ -163,7 +173,7 @@ def open_session(
     path: str | PathLike[str],
     *,
     backend: str = "cpu",
-    mode: str = "exact",
+    mode: Mode = "exact",
     form: Form = "packed",
     verify: bool = True,
 ) -> Session:
@@ -176,7 +186,8 @@ def open_session(
     backend
         One of `BACKENDS`; never replaced by another.
     mode
-        ``exact``; the artifact must offer it.
+        ``exact``, or ``fast`` where the artifact was exported so: fewer nodes, other last bits,
+        within bounds of its own.
     form
         ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk.
     verify
@@ -204,18 +215,22 @@ def session_of(
     model: onnx.ModelProto,
     *,
     backend: str = "cpu",
-    mode: str = "exact",
+    mode: Mode = "exact",
     form: Form = "packed",
 ) -> Session:
     """Open a session on a contract and its public graph, already in memory."""
-    if mode != contract.mode:
-        raise BackendError(f"mode {mode!r}: expected {contract.mode!r}, which the artifact offers")
+    offered = MODES.get(contract.mode, ())
+    if mode not in offered:
+        names = " or ".join(map(repr, offered))
+        raise BackendError(f"mode {mode!r}: expected {names}, which the artifact offers")
+    if mode == "fast":
+        model = fast(model)
     layout = public_layout(contract.signature)
     if form == "packed":
         packed = pack(model)
         model, layout = packed.model, Layout(packed.places, packed.matrices)
     executor = _opener(backend)(model)
-    return Session(contract, executor, layout, backend=backend, form=form)
+    return Session(contract, executor, layout, backend=backend, form=form, mode=mode)
 
 
 def _opener(backend: str) -> Callable[[onnx.ModelProto], Executor]:

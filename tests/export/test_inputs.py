@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -94,3 +95,21 @@ def test_int_columns_without_nulls_stay_strict(tmp_path: Path) -> None:
     with opened(fitted, data, tmp_path) as session, pytest.raises(SignatureError) as caught:
         session.run(data.astype(float))
     assert str(caught.value) == "field 'n': expected dtype int64, got float64"
+
+
+def test_names_that_are_numbers_become_text(tmp_path: Path) -> None:
+    data = pd.DataFrame({0: DRAW.normal(size=40), 7: np.arange(40.0), 9: DRAW.normal(size=40)})
+    fitted = ColumnTransformer([("scale", StandardScaler(), [0, 1])]).fit(data)
+    with opened(fitted, data, tmp_path) as session:
+        assert [column.name for column in session.signature.columns] == ["0", "7"]
+        want = fitted.transform(data)
+        assert np.array_equal(session.run(data[[7, 0]])["features"], want)
+        arrays = {"7": data[7].to_numpy(), "0": data[0].to_numpy()}
+        assert np.array_equal(session.run(arrays)["features"], want)
+
+
+def test_names_that_are_one_as_text_are_refused(tmp_path: Path) -> None:
+    data = pd.DataFrame({0: DRAW.normal(size=40), 1: np.arange(40.0)}).set_axis([1, "1"], axis=1)
+    fitted = StandardScaler().fit(data.to_numpy())
+    with pytest.raises(SignatureError, match=r"expected names that differ as text, got \[1, '1'\]"):
+        export_pipeline(fitted, data, repository=tmp_path, name="model")

@@ -166,6 +166,41 @@ def _frame(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
+def _frame_of_categories(rows: int, seed: int) -> pd.DataFrame:
+    """Columns of pandas' category dtype, of text with holes and of integers, beside others."""
+    numbers, words = _holes(rows, seed), _words(rows, seed)
+    draw = np.random.default_rng(seed + 7000)
+    city = pd.Series(words[:, 2], dtype=object).mask(draw.random(rows) < 0.1, None)
+    return pd.DataFrame(
+        {
+            "skewed": numbers[:, 2],
+            "colour": pd.Series(words[:, 0]).astype("category"),
+            "count": draw.integers(0, 9, rows),
+            "city": city.astype("category"),
+            "size": pd.Series(draw.integers(-2, 6, rows)).astype("category"),
+            "flag": draw.random(rows) < 0.5,
+            "normal": numbers[:, 0],
+        }
+    )
+
+
+def _plain_categories(rows: int, seed: int) -> pd.DataFrame:
+    """The same, all words in ASCII."""
+    frame = _frame_of_categories(rows, seed)
+    plain = {"Zürich": "Zuerich", "東京": "Tokyo"}
+    return frame.assign(city=frame["city"].cat.rename_categories(lambda w: plain.get(w, w)))
+
+
+def _codes(rows: int, seed: int) -> NDArray[np.float64]:
+    """Two numbers and three columns of codes, all with holes; fresh rows hold other codes."""
+    draw = np.random.default_rng(seed + 8000)
+    codes = draw.integers(0, 12, (rows, 3)).astype(float)
+    if rows != ROWS:
+        codes[:, 1] = draw.choice([-1.0, 0.5, 3.0, 31.0, 32.0, 64.0, 1e10], rows)
+    codes[draw.random(codes.shape) < 0.1] = np.nan
+    return np.column_stack([_holes(rows, seed)[:, :2], codes])
+
+
 def _numeric_frame(rows: int, seed: int) -> pd.DataFrame:
     names = ["normal", "tiny", "skewed", "offset", "counts", "two"]
     return pd.DataFrame(_numbers(rows, seed), columns=names)
@@ -175,6 +210,14 @@ MAKERS: Final[Mapping[str, Callable[[int, int], Any]]] = {
     "numbers": _numbers,
     "positive": lambda rows, seed: np.abs(_numbers(rows, seed)) + 1e-3,
     "unit": lambda rows, seed: np.random.default_rng(seed).random((rows, 5)),
+    "one column": lambda rows, seed: np.random.default_rng(seed).normal(size=(rows, 1)),
+    "one column in float32": lambda rows, seed: (
+        np.random.default_rng(seed).normal(size=(rows, 1)).astype(np.float32)
+    ),
+    "a line": lambda rows, seed: np.random.default_rng(seed).normal(size=rows),
+    "few categories": lambda rows, seed: (
+        np.random.default_rng(seed).integers(0, 3, (rows, 4)).astype(float)
+    ),
     "centred": lambda rows, seed: np.random.default_rng(seed).normal(size=(rows, 6)),
     "counts": lambda rows, seed: np.random.default_rng(seed).poisson(2.0, (rows, 5)).astype(float),
     "holes": _holes,
@@ -207,7 +250,10 @@ MAKERS: Final[Mapping[str, Callable[[int, int], Any]]] = {
     "words with both": _words_with_both,
     "seventy columns": lambda rows, seed: np.random.default_rng(seed).normal(size=(rows, 70)),
     "very wide": lambda rows, seed: np.random.default_rng(seed).normal(size=(rows, 450)),
+    "codes with holes": _codes,
     "frame": _frame,
+    "frame of categories": _frame_of_categories,
+    "frame of plain categories": _plain_categories,
     "numeric frame": _numeric_frame,
 }
 
@@ -243,7 +289,9 @@ TARGETS: Final[Mapping[str, Callable[[Any], NDArray[Any]]]] = {
     "flags": lambda data: _classes(data, 2, 2).astype(bool),
     "odd integers": lambda data: np.array([-1, 7, 30])[_classes(data, 2, 3)],
     "floats of classes": lambda data: _classes(data, 2, 3).astype(float),
+    "partly known": lambda data: np.where(np.arange(len(data)) % 3 == 0, -1, _classes(data, 2, 2)),
     "amounts": lambda data: _amounts(data, 2),
+    "shares": lambda data: np.clip(np.tanh(_amounts(data, 2)) / 2 + 0.5, 0.01, 0.99),
     "positive amounts": lambda data: np.exp(_amounts(data, 2) / 3),
     "counts": lambda data: np.random.default_rng(3).poisson(np.exp(_amounts(data, 2) / 3)),
     "two amounts": lambda data: np.column_stack([_amounts(data, 2), _amounts(data, 3)]),
@@ -255,6 +303,9 @@ TARGETS: Final[Mapping[str, Callable[[Any], NDArray[Any]]]] = {
         ]
     ),
     "marks": lambda data: np.column_stack([_classes(data, seed, 2) for seed in (2, 3, 4)]),
+    "marks and always one": lambda data: np.column_stack(
+        [_classes(data, 2, 2), np.ones(len(data), int), _classes(data, 3, 2)]
+    ),
 }
 """What a model learns: one or several targets a row, for training rows."""
 

@@ -11,12 +11,13 @@ from preproc.export.pipeline import convert
 from preproc.runtime.feeding import columns_of
 from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR
+from tests.matrix.harness import doubts_of
 
 
 def both_answers(
     fitted: Any, values: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
-    """Ask scikit-learn and the graph for the rows that the graph does not refuse.
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Ask scikit-learn and the graph for the rows that neither refusal nor chance takes.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def both_answers(
     -------
     tuple
         What scikit-learn wants and the graph gives, (answered rows, width) each, and
-        ``row_error`` of all rows, (n,).
+        which of all rows are left out, (n,).
     """
     graph = convert(fitted, values)
     contract = Contract("drawn", graph.signature, "exact", "", {}, {}, {})
@@ -37,9 +38,11 @@ def both_answers(
     with session_of(contract, graph.model) as session:
         rows = columns_of(values, graph.signature)
         answers = session.run_prepared(session.pack(rows))
-    row_error = answers[ROW_ERROR]
-    got = answers["features"][row_error == 0]
+    is_out = answers[ROW_ERROR] != 0
+    if graph.doubts:
+        is_out |= doubts_of(fitted, values, contract)(rows)
+    got = answers["features"][~is_out]
     if not len(got):
-        return got, got, row_error
-    want = oracle.answer({"X": rows["X"][row_error == 0]}, "features")
-    return want, got, row_error
+        return got, got, is_out
+    want = oracle.answer({"X": rows["X"][~is_out]}, "features")
+    return want, got, is_out

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from preproc.export.converters.embed import random_trees_embedding_edges
+from preproc.export.converters.tree import tree_edges
 from tests.matrix.harness import Case, check
 from tests.matrix.imputing import both_answers
 
@@ -120,7 +120,7 @@ def test_drawn_trees_send_rows_to_the_same_leaves(
     table = np.random.default_rng(seed).normal(size=(60, width)).round(places)
     fitted = RandomTreesEmbedding(4, max_depth=depth, random_state=seed).fit(table)
     at_edges = table.copy()
-    for feature, edges in random_trees_embedding_edges(fitted).items():
+    for feature, edges in tree_edges(fitted).items():
         near = np.concatenate([edges, np.nextafter(edges, np.inf), edges.astype(np.float32)])
         at_edges[:, feature] = np.resize(near, len(table))
     want, got, _ = both_answers(fitted, at_edges)

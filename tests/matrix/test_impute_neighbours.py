@@ -85,22 +85,22 @@ def test_a_large_training_table_is_refused() -> None:
         convert(fitted, values)
 
 
-def test_rows_whose_neighbours_are_tied_are_refused() -> None:
+def test_rows_whose_neighbours_are_tied_are_doubtful() -> None:
     train = np.array([[0.0, 1.0], [2.0, 5.0], [9.0, 7.0], [9.0, 7.0], [20.0, 3.0]])
     fitted = KNNImputer(n_neighbors=1).fit(train)
     rows = np.array([[1.0, np.nan], [0.5, np.nan], [9.0, np.nan], [1.0, 4.0], [np.nan, np.nan]])
-    want, got, row_error = both_answers(fitted, rows)
+    want, got, is_out = both_answers(fitted, rows)
     # Two equally near donors disagree in the first row and agree in the third.
-    assert (row_error != 0).tolist() == [True, False, False, False, False]
+    assert is_out.tolist() == [True, False, False, False, False]
     assert np.array_equal(want, got)
 
 
-def test_far_offsets_refuse_rows_rather_than_find_other_neighbours() -> None:
+def test_far_offsets_leave_rows_in_doubt_rather_than_find_other_neighbours() -> None:
     data = make_data("holes")
     fitted = KNNImputer(n_neighbors=2).fit(data.X)
-    want, got, row_error = both_answers(fitted, data.fresh)
+    want, got, is_out = both_answers(fitted, data.fresh)
     assert np.array_equal(want, got)
-    assert 0 < np.count_nonzero(row_error) < np.isnan(data.fresh).any(axis=1).sum()
+    assert 0 < np.count_nonzero(is_out) < np.isnan(data.fresh).any(axis=1).sum()
 
 
 @pytest.mark.parametrize(

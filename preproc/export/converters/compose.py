@@ -49,8 +49,10 @@ def best_estimator(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...
 
 
 def step_of(scope: Scope, name: str, step: Any, table: Table) -> Table:
-    """Convert one step of a pipeline."""
+    """Convert one step of a pipeline; a sampler acts at training alone."""
     if step is None or (isinstance(step, str) and step == "passthrough"):
+        return table
+    if hasattr(step, "fit_resample"):
         return table
     return scope.convert(name, step, table)
 

@@ -68,7 +68,8 @@ def iterative_imputer(scope: Scope, fitted: IterativeImputer, table: Table) -> T
 
     The sequence is fixed at training, random orders and nearest features included, and no row
     looks at another: with one exception. A batch in which everything is missing keeps the first,
-    simple filling, so that a row without any value is answered by its neighbours; it is refused.
+    simple filling, so that a row without any value is answered by its neighbours; it is answered
+    here as among rows with values, and the proof counts it.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def iterative_imputer(scope: Scope, fitted: IterativeImputer, table: Table) -> T
     can_miss = part.can_miss and fitted.n_iter_ > 0
     if can_miss:
         if not empty[kept].any():
-            _refuse_nothing(scope, part.block, part.mask, kept)
+            _doubt_nothing(scope, part.mask, kept, part.block.width)
         block = _predicted(scope, fitted, block, part.mask, kept)
     blocks = [block]
     if fitted.add_indicator:
@@ -129,15 +130,16 @@ def _check(scope: Scope, fitted: IterativeImputer) -> None:
         )
 
 
-def _refuse_nothing(scope: Scope, block: Block, mask: str, kept: NDArray[np.intp]) -> None:
-    """Refuse rows without any value, which scikit-learn answers according to their batch."""
-    if len(kept) < block.width:
+def _doubt_nothing(scope: Scope, mask: str, kept: NDArray[np.intp], width: int) -> None:
+    """Mark rows without any value, which scikit-learn answers according to their batch.
+
+    The graph answers as in a batch that holds other values.
+    """
+    if len(kept) < width:
         mask = scope.op("Gather", mask, kept.astype(np.int64), axis=1)
     count = scope.op("ReduceSum", scope.cast(mask, "int64"), np.array([1]), keepdims=1)
-    broken = scope.op("Equal", count, np.array(len(kept), np.int64))
-    name = block.features[int(kept[0])].column
-    text = "a row without any value has no answer of its own: it depends on the batch"
-    scope.refuse(broken, [name], text, origin="contract")
+    rows = scope.op("Equal", count, np.array(len(kept), np.int64))
+    scope.doubt(rows, "a row without any value has no answer of its own: it depends on the batch")
 
 
 def _predicted(

@@ -1,11 +1,11 @@
 """The nearest-neighbours imputer: the training rows travel in the graph.
 
-Why some rows are refused: which training rows are nearest is settled by sums of squares that BLAS
+Why some rows are doubtful: which training rows are nearest is settled by sums of squares that BLAS
 adds in an order of its own, and ties are broken by numpy's partition, whose order depends on the
 processor's vector instructions. Where the distances of a donor taken and of one left out lie apart
 by more than all roundings, every order finds the same neighbours and the graph does too. Where
 they do not, and the donors disagree, scikit-learn has no answer that another batch or machine
-would repeat; such a row is refused.
+would repeat; the graph gives its own, and the proof counts such rows.
 """
 
 from dataclasses import dataclass, replace
@@ -115,7 +115,7 @@ def _filled(
 ) -> Block:
     training = fitted._fit_X  # noqa: SLF001  # no public way
     gone = fitted._mask_fit_X  # noqa: SLF001  # no public way
-    distances = _distances(scope, block, mask, training, gone)
+    distances = nan_distances(scope, block, mask, training, gone)
     cells, features = [], []
     for at in kept.tolist():
         donors = np.flatnonzero(~gone[:, at])
@@ -128,7 +128,7 @@ def _filled(
         missing = scope.op("Gather", mask, np.array([at]), axis=1)
         fill, undecided = _mean_of_nearest(scope, fitted, distances, training[:, at], donors)
         text = "KNNImputer finds no distinct nearest neighbours: others are as near within rounding"
-        scope.refuse(scope.op("And", missing, undecided), [feature.column], text, origin="contract")
+        scope.doubt(scope.op("And", missing, undecided), text)
         cells.append(scope.op("Where", missing, fill, cell))
         largest = float(np.abs(training[donors, at]).max()) * fitted.n_neighbors
         limit = max(feature.limit, min(largest, MAX_FLOAT))
@@ -139,7 +139,7 @@ def _filled(
     return replace(block, value=value, features=tuple(features), decided=decided)
 
 
-def _distances(
+def nan_distances(
     scope: Scope,
     block: Block,
     mask: str,
@@ -197,15 +197,15 @@ def _mean_of_nearest(
     near = scope.op("GatherElements", far, nearest, axis=1)
     is_near = scope.op("Less", near, infinity)
     low, high = scope.op("Sub", far, doubt), scope.op("Add", far, doubt)
-    undecided = _any(scope, scope.op("Equal", squared, infinity))
+    undecided = any_of(scope, scope.op("Equal", squared, infinity))
     if count < len(donors):
-        tied = _tied(scope, (low, high), (nearest, is_near), values)
-        undecided = scope.op("Or", undecided, tied)
+        ties = tied(scope, (low, high), (nearest, is_near), values)
+        undecided = scope.op("Or", undecided, ties)
     if fitted.weights == "distance":
         # Next to zero the weight is all rounding, and zero itself takes another path.
         least = scope.op("GatherElements", low, nearest, axis=1)
         touches = scope.op("And", is_near, scope.op("LessOrEqual", least, np.array(0.0)))
-        undecided = scope.op("Or", undecided, _any(scope, touches))
+        undecided = scope.op("Or", undecided, any_of(scope, touches))
         inverse = scope.op("Div", np.array(1.0), scope.op("Sqrt", near))
         weights = scope.op("Where", is_near, inverse, np.array(0.0))
     else:
@@ -219,7 +219,7 @@ def _mean_of_nearest(
     return scope.op("Where", is_lonely, lonely, mean), undecided
 
 
-def _tied(
+def tied(
     scope: Scope, bounds: tuple[str, str], chosen: tuple[str, str], values: NDArray[np.float64]
 ) -> str:
     """Tell where a donor left out may be as near as one taken, and their values differ, (n, 1)."""
@@ -240,7 +240,7 @@ def _tied(
     return scope.op("And", scope.op("LessOrEqual", first, reach), scope.op("Less", least, most))
 
 
-def _any(scope: Scope, value: str) -> str:
+def any_of(scope: Scope, value: str) -> str:
     """Tell where any column is true, (n, 1)."""
     whole = scope.op("ReduceMax", scope.cast(value, "int64"), np.array([1]), keepdims=1)
     return scope.op("Equal", whole, np.array(1, np.int64))

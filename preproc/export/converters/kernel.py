@@ -26,6 +26,7 @@ from preproc.export.converters.products import (
     product,
     projected_limits,
 )
+from preproc.export.converters.training_rows import ordered_over_features
 from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Decided, Feature, Table, least_certain
 from preproc.graph import cosine, logarithm, sine
@@ -33,9 +34,9 @@ from preproc.signature import TEXT
 
 _INTERVALS: Final[Mapping[int, float]] = {1: 0.8, 2: 0.5, 3: 0.4}
 """Sampling interval by the number of steps, where none was given."""
-_CHI2: Final = ("additive_chi2", "chi2")
+CHI2: Final = ("additive_chi2", "chi2")
 _BLAS_KERNELS: Final = ("cosine", "linear", "poly", "polynomial", "rbf", "sigmoid")
-_KERNELS: Final = (*_BLAS_KERNELS, *_CHI2, "laplacian")
+KERNELS: Final = (*_BLAS_KERNELS, *CHI2, "laplacian")
 
 
 def rbf_sampler(scope: Scope, fitted: RBFSampler, table: Table) -> Table:
@@ -106,8 +107,18 @@ def additive_chi2_sampler_edges(fitted: AdditiveChi2Sampler) -> Mapping[int, NDA
 
 
 @dataclass(frozen=True, slots=True)
-class _Kernel:
-    """What `kernel_of` reads, with scikit-learn's defaults filled in."""
+class PairwiseKernel:
+    """A kernel to some rows, with scikit-learn's defaults filled in; `kernel_of` reads it too.
+
+    Attributes
+    ----------
+    kernel
+        One of `KERNELS`.
+    X_fit_
+        The rows, (m, k).
+    gamma_, coef0, degree
+        Parameters of the kernels that have them.
+    """
 
     kernel: str
     X_fit_: Matrix
@@ -116,21 +127,40 @@ class _Kernel:
     degree: float
 
 
+def pairwise_kernel(
+    scope: Scope, kernel: PairwiseKernel, block: Block
+) -> tuple[str, Matrix, Decided]:
+    """Compute the kernel, (n, m), bounds of its columns, and what decides it.
+
+    Negative values, which the kernels of counts refuse, are refused by the caller.
+    """
+    if kernel.kernel in _BLAS_KERNELS:
+        name = "poly" if kernel.kernel == "polynomial" else kernel.kernel
+        return kernel_of(scope, replace(kernel, kernel=name), block)
+    return _summed_kernel(scope, kernel.kernel, block, kernel.X_fit_, kernel.gamma_)
+
+
+def refuse_negative(scope: Scope, fitted: Any, kernel: str, block: Block) -> None:
+    """Refuse rows with negative values where the kernel is one of counts."""
+    if kernel in CHI2:
+        broken = scope.op("Less", block.value, np.array(0.0))
+        columns = [feature.column for feature in block.features]
+        text = f"{type(fitted).__name__}({kernel}) refuses negative values"
+        scope.refuse(broken, columns, text)
+
+
 def nystroem(scope: Scope, fitted: Nystroem, table: Table) -> Table:
     """Compute the kernel to each component and project it."""
-    if callable(fitted.kernel) or fitted.kernel not in _KERNELS:
+    if callable(fitted.kernel) or fitted.kernel not in KERNELS:
         name = "<function>" if callable(fitted.kernel) else repr(fitted.kernel)
-        raise scope.error(f"Nystroem(kernel={name}) is not exported; use one of {_KERNELS}")
+        raise scope.error(f"Nystroem(kernel={name}) is not exported; use one of {KERNELS}")
     if table.is_sparse or sparse.issparse(fitted.components_):
         raise scope.error(
             "Nystroem on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
     block = checked(scope, fitted, table)
-    if fitted.kernel in _CHI2:
-        broken = scope.op("Less", block.value, np.array(0.0))
-        columns = [feature.column for feature in block.features]
-        scope.refuse(broken, columns, f"Nystroem({fitted.kernel}) refuses negative values")
+    refuse_negative(scope, fitted, fitted.kernel, block)
     kernel, limits, decided = _kernel_values(scope, fitted, block)
     weights = np.asarray(fitted.normalization_, np.float64).T
     value = product(scope, kernel, weights)
@@ -182,11 +212,8 @@ def _kernel_values(scope: Scope, fitted: Nystroem, block: Block) -> tuple[str, M
     given = fitted._get_kernel_params()  # noqa: SLF001  # no public way
     default = 1.0 if fitted.kernel == "chi2" else 1.0 / block.width
     gamma = default if given.get("gamma") is None else float(given["gamma"])
-    if fitted.kernel in _BLAS_KERNELS:
-        name = "poly" if fitted.kernel == "polynomial" else fitted.kernel
-        coef0, degree = float(given.get("coef0", 1)), float(given.get("degree", 3))
-        return kernel_of(scope, _Kernel(name, rows, gamma, coef0, degree), block)
-    return _summed_kernel(scope, fitted.kernel, block, rows, gamma)
+    coef0, degree = float(given.get("coef0", 1)), float(given.get("degree", 3))
+    return pairwise_kernel(scope, PairwiseKernel(fitted.kernel, rows, gamma, coef0, degree), block)
 
 
 def _summed_kernel(
@@ -196,19 +223,20 @@ def _summed_kernel(
 
     So do the loops of scipy and of scikit-learn, and ``CumSum`` repeats them to the bit.
     """
-    wide = scope.op("Unsqueeze", block.value, np.array([1]))
-    apart = scope.op("Sub", wide, rows[np.newaxis])
-    terms = scope.op("Abs", apart)
-    if name in _CHI2:
-        together = scope.op("Add", wide, rows[np.newaxis])
+
+    def terms(wide: str, some: Matrix) -> str:
+        apart = scope.op("Sub", wide, some[np.newaxis])
+        if name not in CHI2:
+            return scope.op("Abs", apart)
+        together = scope.op("Add", wide, some[np.newaxis])
         is_zero = scope.op("Equal", together, np.array(0.0))
         divisor = scope.op("Where", is_zero, np.array(1.0), together)
-        terms = scope.op("Div", scope.op("Mul", apart, apart), divisor)
-    sums = scope.op("CumSum", terms, np.array(2))
-    total = scope.op("Gather", sums, np.array(block.width - 1), axis=2)
+        return scope.op("Div", scope.op("Mul", apart, apart), divisor)
+
+    total = ordered_over_features(scope, block.value, rows, terms)
     with np.errstate(over="ignore"):
         reach = limits_of(block) + np.abs(rows)
-        largest = (np.square(reach) if name in _CHI2 else reach).sum(axis=1)
+        largest = (np.square(reach) if name in CHI2 else reach).sum(axis=1)
     if name == "additive_chi2":
         return scope.op("Neg", total), largest, "ieee"
     value = exponential_of(scope, scope.op("Mul", total, np.array(-gamma)))

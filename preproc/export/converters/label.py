@@ -38,9 +38,10 @@ def label_encoder(scope: Scope, fitted: LabelEncoder, table: Table) -> Table:
 def label_binarizer(scope: Scope, fitted: LabelBinarizer, table: Table) -> Table:
     """Mark the class of each label among all classes, or the second one of two.
 
-    With three classes and more an unseen label marks none. With two, scikit-learn's own answer
-    changes its shape with the number of different labels in the batch, so an unseen label, which
-    alone can bring a third, is refused by the contract; with one class even seen ones do.
+    An unseen label marks none. With two classes scikit-learn's own answer changes its shape with
+    the number of different labels in the batch; an unseen label, which alone can bring a third,
+    is answered as in a batch of at most two and marked as doubtful. With one class even seen
+    labels change the shape.
     """
     _only_column(scope, table)
     classes = fitted.classes_
@@ -57,8 +58,8 @@ def label_binarizer(scope: Scope, fitted: LabelBinarizer, table: Table) -> Table
     value = numbered(scope, table, [classes], [Numbering(range(len(classes)), _UNSEEN)])
     marked = np.arange(len(classes))
     if len(classes) == _PAIR:
-        text = "LabelBinarizer of two classes takes no label that it did not see"
-        _refuse_unseen(scope, table, value, text, is_ours=True)
+        text = "LabelBinarizer of two classes answers an unseen label according to its batch"
+        scope.doubt(scope.op("Equal", value, np.array(_UNSEEN)), text)
         marked = marked[1:]
     dtype = _binarized_dtype(fitted, table)
     signs = np.array([fitted.pos_label, fitted.neg_label]).astype(dtype)
@@ -114,10 +115,10 @@ def _refuse_no_label(scope: Scope, table: Table) -> None:
 
 
 def _binarized_dtype(fitted: LabelBinarizer, table: Table) -> str:
-    """Give the dtype of the answer: that of signed integers, for anything else int64."""
+    """Ask scikit-learn for the dtype of its answer, which changed with its versions."""
     (block,) = table.blocks
-    is_signed = block.dtype.startswith("int") and not fitted.sparse_output
-    return block.dtype if is_signed else "int64"
+    seen = fitted.classes_[:1].astype(object if block.dtype == TEXT else block.dtype)
+    return str(fitted.transform(seen).dtype.name)
 
 
 def label_edges(fitted: LabelEncoder | LabelBinarizer) -> Mapping[int, NDArray[np.float64]]:

@@ -1,12 +1,19 @@
 """From a fitted estimator to its converter, or to the error that names what comes close."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from preproc.export.answers import Answer
 from preproc.export.scope import Scope
+from preproc.export.table import Table
 
 T = TypeVar("T")
+
+ModelConverter = Callable[[Scope, Any, Table], tuple[Answer, ...]]
+"""What a model's converter is; `TransformerConverter` gives a table instead."""
+
+TransformerConverter = Callable[[Scope, Any, Table], Table]
 
 
 def converter_of(

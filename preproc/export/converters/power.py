@@ -1,7 +1,8 @@
-"""Power transforms: logarithm, multiple, exponential, in the order in which scipy does them.
+"""Power transforms, in the order in which scikit-learn does them.
 
-Never ``Pow``: scipy computes (1 + x)^λ - 1 as expm1(λ · log1p(x)), which keeps all digits where x
-is small, and a power would lose them.
+Since 1.9 scikit-learn leaves Yeo-Johnson to scipy, which computes (1 + x)^λ - 1 as
+expm1(λ · log1p(x)) and so keeps all digits where x is small. Before, it took the power itself,
+which loses them; what was trained so is served so.
 """
 
 import math
@@ -33,6 +34,8 @@ _NO_POWER: Final = 1e-19
 _OVERFLOW: Final = 709.78
 """From this exponent on scipy's Box-Cox divides by λ inside the exponential."""
 _LEAST: Final = 5e-324
+IS_POWER: Final = hasattr(PowerTransformer, "_yeo_johnson_transform")
+"""Whether this scikit-learn computes Yeo-Johnson with a power of its own."""
 _MARGIN: Final = 1 + 1e-9
 """For the rounding of a bound."""
 
@@ -56,7 +59,8 @@ def power_transformer(scope: Scope, fitted: PowerTransformer, table: Table) -> T
         scope.refuse(broken, columns, "PowerTransformer(box-cox) refuses what is not positive")
         value = _box_cox(scope, block.value, lambdas)
     else:
-        value = _yeo_johnson(scope, block.value, lambdas)
+        transform = _yeo_johnson_by_power if IS_POWER else _yeo_johnson
+        value = transform(scope, block.value, lambdas)
     features = tuple(
         replace(feature, limit=_limit(fitted.method, power, feature.limit))
         for feature, power in zip(block.features, lambdas.tolist(), strict=True)
@@ -84,6 +88,24 @@ def _yeo_johnson(scope: Scope, x: str, lambdas: NDArray[np.float64]) -> str:
     if np.any(plain):
         upper, lower = (row.reshape(1, -1).astype(np.int64) for row in plain)
         is_plain = scope.cast(scope.op("Where", is_upper, upper, lower), "bool")
+        value = scope.op("Where", is_plain, logarithms, value)
+    return scope.op("Where", is_upper, value, scope.op("Neg", value))
+
+
+def _yeo_johnson_by_power(scope: Scope, x: str, lambdas: NDArray[np.float64]) -> str:
+    """Transform as `_yeo_johnson` does, by ``Pow``, which calls the C library for each number."""
+    below = 2 - lambdas
+    is_upper = scope.op("GreaterOrEqual", x, np.array(0.0))
+    plain = np.stack([np.abs(lambdas) < _EPS, np.abs(lambdas - 2) <= _EPS])
+    upper, lower = np.where(plain, 1.0, np.stack([lambdas, below]))
+    power = scope.op("Where", is_upper, scope.row(upper), scope.row(lower))
+    distance = scope.op("Abs", x)
+    grown = scope.op("Pow", scope.op("Add", distance, np.array(1.0)), power)
+    value = scope.op("Div", scope.op("Sub", grown, np.array(1.0)), power)
+    if plain.any():
+        marks = [row.reshape(1, -1).astype(np.int64) for row in plain]
+        is_plain = scope.cast(scope.op("Where", is_upper, *marks), "bool")
+        logarithms = log1p(scope.graph, distance, scope=scope.path)
         value = scope.op("Where", is_plain, logarithms, value)
     return scope.op("Where", is_upper, value, scope.op("Neg", value))
 

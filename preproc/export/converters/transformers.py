@@ -1,6 +1,6 @@
 """The coverage of the exporter, transformers: estimator class → converter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sklearn.cluster import (
@@ -46,7 +46,9 @@ from sklearn.feature_selection import (
     SequentialFeatureSelector,
     VarianceThreshold,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.kernel_approximation import (
     AdditiveChi2Sampler,
     Nystroem,
@@ -96,10 +98,12 @@ from preproc.export.converters.decompose import (
     sparse_pca,
     truncated_svd,
 )
+from preproc.export.converters.delegates import frozen_transformer
 from preproc.export.converters.embed import random_trees_embedding, search
 from preproc.export.converters.impute import missing_indicator, simple_imputer
 from preproc.export.converters.impute_iterative import iterative_imputer
 from preproc.export.converters.impute_neighbours import knn_imputer
+from preproc.export.converters.isotonic import isotonic_transform
 from preproc.export.converters.kernel import (
     additive_chi2_sampler,
     count_sketch,
@@ -113,7 +117,7 @@ from preproc.export.converters.label import (
     label_encoder,
     multi_label_binarizer,
 )
-from preproc.export.converters.lookup import converter_of
+from preproc.export.converters.lookup import TransformerConverter, converter_of
 from preproc.export.converters.onehot import one_hot_encoder
 from preproc.export.converters.ordinal import ordinal_encoder
 from preproc.export.converters.polynomial import polynomial_features
@@ -136,8 +140,6 @@ from preproc.export.converters.target import target_encoder
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 
-TransformerConverter = Callable[[Scope, Any, Table], Table]
-
 TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     AdditiveChi2Sampler: additive_chi2_sampler,
     BernoulliRBM: bernoulli_rbm,
@@ -151,11 +153,13 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     FastICA: fast_ica,
     FeatureAgglomeration: feature_agglomeration,
     FeatureUnion: feature_union,
+    FrozenEstimator: frozen_transformer,
     FunctionTransformer: function_transformer,
     GaussianRandomProjection: random_projection,
     GenericUnivariateSelect: selector,
     IncrementalPCA: pca,
     Isomap: search,
+    IsotonicRegression: isotonic_transform,
     IterativeImputer: iterative_imputer,
     KBinsDiscretizer: k_bins_discretizer,
     KMeans: k_means,

@@ -1,0 +1,78 @@
+"""The product of dense rows with one vector, in the order in which BLAS takes a batch of rows.
+
+For one column of coefficients numpy calls another routine than for several. OpenBLAS, with the
+256-bit registers that every server has, keeps four running sums, of every fourth summand, with
+fused multiply-add; adds the halves, then the two left; and joins what is left of the row at the
+end. The graph does the same in ``MatMul``, whose sums over the rows of a constant are fused and
+in order: so most answers have the bits of scikit-learn's. Another BLAS or one row alone has
+another order; the bits are decided by BLAS all the same.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preproc.export.scope import Scope
+
+_LANES: Final = 4
+_LONGEST: Final = 256
+"""Summands that one ``MatMul`` adds in order."""
+
+
+def matvec(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
+    """Multiply a float64 value (n, k) by one constant vector (k,).
+
+    Parameters
+    ----------
+    scope
+        The step.
+    value
+        Name of a value of shape (n, k), float64.
+    weights
+        Coefficients, (k,).
+
+    Returns
+    -------
+    str
+        Name of the sums, (n, 1).
+    """
+    count = len(weights)
+    whole = count - count % _LANES
+    head = _of_lanes(scope, value, weights[:whole], count) if whole else ""
+    if whole == count:
+        return head
+    # Compilers fuse the second product with the first, so the second comes first.
+    order = [whole + at for at in ((0,), (1, 0), (1, 0, 2))[count - whole - 1]]
+    tail = scope.op("Gather", value, np.array(order), axis=1) if count > 1 else value
+    column = weights[order].reshape(-1, 1)
+    if head and len(order) == 1:
+        return scope.op("MatMul", scope.op("Concat", head, tail, axis=1), np.vstack([[1], column]))
+    rest = scope.op("MatMul", tail, column)
+    return scope.op("Add", head, rest) if head else rest
+
+
+def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
+    """Add a multiple of four summands in four running sums, then join these.
+
+    Each sum is a product of its own: zeros in place of the summands of the others would turn an
+    infinity into NaN.
+    """
+    lanes = ""
+    for start in range(0, len(weights), _LONGEST):
+        stop = min(start + _LONGEST, len(weights))
+        part = value
+        if stop - start < count:
+            ends = np.array([start]), np.array([stop])
+            part = scope.op("Slice", value, *ends, np.array([1]))
+        part = scope.op("Reshape", part, np.array([0, (stop - start) // _LANES, _LANES]))
+        part = scope.op("Transpose", part, perm=[2, 0, 1])
+        column = weights[start:stop].reshape(-1, _LANES).T[:, :, np.newaxis]
+        if lanes:
+            # What was summed goes on as the first summand, times one.
+            part = scope.op("Concat", lanes, part, axis=2)
+            column = np.concatenate([np.ones((_LANES, 1, 1)), column], axis=1)
+        lanes = scope.op("MatMul", part, np.ascontiguousarray(column))
+    pair = [scope.op("Gather", lanes, np.array(at), axis=0) for at in range(_LANES)]
+    halves = [scope.op("Add", pair[at], pair[at + 2]) for at in (0, 1)]
+    return scope.op("Add", *halves)

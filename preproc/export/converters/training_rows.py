@@ -1,0 +1,140 @@
+"""Training rows that travel in the graph: how many, and what is summed between them and a row.
+
+Sums over features are made per pair of a row and a training row, (n, training rows, features)
+numbers at once; `CHUNK_CELLS` bounds what a row of a batch holds while they are made.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preproc.export.scope import Scope
+
+MAX_TRAINING_ROWS: Final = 5000
+"""A row of a batch holds several numbers a training row: 40 kB each, 40 MB for 1000 rows."""
+MAX_TRAINING_CELLS: Final = 500_000
+"""Size of the training rows in the artifact, 4 MB."""
+CHUNK_CELLS: Final = 8192
+"""Numbers that one sum over features holds for each row of a batch, 64 kB."""
+
+ROUNDINGS: Final = 2.0**-50
+"""Eight halves of an ULP, as a share of the sum of the magnitudes of all summands."""
+
+Matrix = NDArray[np.float64]
+
+
+def checked_rows(scope: Scope, fitted: Any, rows: Any) -> Matrix:
+    """Give training rows (m, k) as float64; too many of them refuse the export."""
+    if rows.shape[0] > MAX_TRAINING_ROWS or rows.shape[0] * rows.shape[1] > MAX_TRAINING_CELLS:
+        raise scope.error(
+            f"{type(fitted).__name__}: expected at most {MAX_TRAINING_ROWS} training rows and "
+            f"{MAX_TRAINING_CELLS} cells, which travel in the graph, got {tuple(rows.shape)}; "
+            "train on a sample or approximate the kernel by Nystroem and a linear model"
+        )
+    dense = rows.toarray() if hasattr(rows, "toarray") else rows
+    return np.ascontiguousarray(dense, np.float64)
+
+
+def ordered_squares(scope: Scope, value: str, rows: Matrix) -> str:
+    """Add squared differences of rows (n, k) and (m, k), feature after feature; give (n, m).
+
+    So do scipy's loops and libsvm's over sparse rows: each square is rounded, then added.
+    """
+
+    def terms(wide: str, some: Matrix) -> str:
+        apart = scope.op("Sub", wide, some[np.newaxis])
+        return scope.op("Mul", apart, apart)
+
+    return ordered_over_features(scope, value, rows, terms)
+
+
+def fused_squares(scope: Scope, value: str, rows: Matrix) -> str:
+    """Add squared differences of rows (n, k) and (m, k) as BLAS's dot product does; give (n, m).
+
+    A product of matrices per pair adds feature after feature by fused multiply-add. So does
+    OpenBLAS's dot product below 16 features; with more it keeps several running sums, whose
+    number depends on the processor.
+    """
+
+    def part(wide: str, some: Matrix) -> str:
+        apart = scope.op("Sub", wide, some[np.newaxis])
+        lying = scope.op("Unsqueeze", apart, np.array([2]))
+        standing = scope.op("Unsqueeze", apart, np.array([3]))
+        return scope.op("Squeeze", scope.op("MatMul", lying, standing), np.array([2, 3]))
+
+    return _in_chunks(scope, value, rows, part)
+
+
+def ordered_products(scope: Scope, value: str, rows: Matrix) -> str:
+    """Add products of rows (n, k) and (m, k), feature after feature; give (n, m)."""
+
+    def terms(wide: str, some: Matrix) -> str:
+        return scope.op("Mul", wide, some[np.newaxis])
+
+    return ordered_over_features(scope, value, rows, terms)
+
+
+def ordered_over_features(
+    scope: Scope, value: str, rows: Matrix, terms: Callable[[str, Matrix], str]
+) -> str:
+    """Add terms feature after feature; give (n, m).
+
+    Parameters
+    ----------
+    scope
+        Of the step.
+    value
+        Rows, (n, k).
+    rows
+        Training rows, (m, k).
+    terms
+        Rows as a value (n, 1, k), and some training rows → a value (n, training rows, k).
+    """
+
+    def part(wide: str, some: Matrix) -> str:
+        sums = scope.op("CumSum", terms(wide, some), np.array(2))
+        return scope.op("Gather", sums, np.array(some.shape[1] - 1), axis=2)
+
+    return _in_chunks(scope, value, rows, part)
+
+
+def rounding_of(scope: Scope, kernel: str, bound: float, weights: Matrix) -> Any:
+    """Bound what roundings of a weighted sum of kernel values add up to.
+
+    A value that ends between its bound and zero by an exponential is rounded as if it were the
+    bound, for its exponent is rounded too.
+
+    Parameters
+    ----------
+    scope
+        Of the step.
+    kernel
+        Value of shape (n, m).
+    bound
+        Of the kernel's magnitude, may be infinity.
+    weights
+        Of shape (m, sums).
+
+    Returns
+    -------
+    Array (1, sums), or the name of a value (n, sums) where the kernel has no bound.
+    """
+    if np.isfinite(bound):
+        return ROUNDINGS * bound * np.abs(weights).sum(axis=0, keepdims=True)
+    return scope.op("MatMul", scope.op("Abs", kernel), ROUNDINGS * np.abs(weights))
+
+
+def zeros(scope: Scope, value: str) -> str:
+    """Give zeros, (n, 1), for a float64 value (n, k)."""
+    first = scope.op("Gather", value, np.array([0]), axis=1)
+    return scope.op("Where", scope.op("Equal", first, first), np.zeros(1), np.zeros(1))
+
+
+def _in_chunks(scope: Scope, value: str, rows: Matrix, part: Callable[[str, Matrix], str]) -> str:
+    """Apply a function of a value (n, 1, k) to some training rows at a time."""
+    wide = scope.op("Unsqueeze", value, np.array([1]))
+    size = max(1, CHUNK_CELLS // rows.shape[1])
+    parts = [part(wide, rows[at : at + size]) for at in range(0, len(rows), size)]
+    return parts[0] if len(parts) == 1 else scope.op("Concat", *parts, axis=1)

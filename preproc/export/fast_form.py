@@ -1,0 +1,155 @@
+"""What the fast form may be off by: measured at export, on the golden rows, and written down."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from preproc.compare import BITWISE, Tolerance, compare, row_scale
+from preproc.errors import ProofError
+from preproc.export.certificate import ROUNDINGS
+from preproc.export.spread import AGREEMENT, nudged_rows
+from preproc.graph import fast
+from preproc.runtime import Session, replay
+from preproc.signature import ROW_ERROR, Output
+from preproc.vectors import VectorSet, without_rows
+
+MARGIN: Final = 2.0
+"""Bound over the largest error measured; golden rows are few, and other processors round anew."""
+MAX_FLIPS: Final = 0.01
+"""Share of real rows that the fast form may decide otherwise; beyond, it is not offered."""
+
+
+def measure_fast(
+    public: onnx.ModelProto, session: Session, sets: Sequence[VectorSet]
+) -> dict[str, Any]:
+    """Hold the fast form against scikit-learn.
+
+    Parameters
+    ----------
+    public
+        Exact graph.
+    session
+        The fast form of it.
+    sets
+        Golden sets.
+
+    Returns
+    -------
+    dict
+        Plain JSON data: ``digest`` of the form; ``left_out``: set → rows that stand so near an
+        edge that its rounding decides otherwise; ``outputs``: name → tolerance and what was
+        measured on all other rows.
+
+    Raises
+    ------
+    ProofError
+        When more than `MAX_FLIPS` of the real rows are decided otherwise.
+    """
+    outputs = session.signature.outputs
+    answers = {vectors.name: replay(session, vectors) for vectors in sets}
+    left_out = {
+        vectors.name: np.flatnonzero(
+            _jumps(outputs, vectors.answers, answers[vectors.name])
+            | _is_shaky(session, vectors, answers[vectors.name])
+        ).tolist()
+        for vectors in sets
+    }
+    real = next(vectors for vectors in sets if vectors.name == "real")
+    if len(left_out["real"]) > MAX_FLIPS * real.rows:
+        raise ProofError(
+            "",
+            f"mode 'fast': {len(left_out['real'])} of {real.rows} real rows are decided "
+            "otherwise than by scikit-learn; export in mode 'exact'",
+        )
+    kept = [
+        (without_rows(vectors, left_out[vectors.name]), vectors.name)
+        for vectors in sets
+        if vectors.name != "refused"
+    ]
+    pairs = [
+        (vectors, {o: np.delete(a, left_out[name], axis=0) for o, a in answers[name].items()})
+        for vectors, name in kept
+        if vectors.rows
+    ]
+    form = fast(public).SerializeToString(deterministic=True)
+    return {
+        "digest": hashlib.sha256(form).hexdigest(),
+        "left_out": {name: rows for name, rows in left_out.items() if rows},
+        "outputs": {output.name: _measured(output, pairs) for output in outputs},
+    }
+
+
+def _is_shaky(
+    session: Session, vectors: VectorSet, answers: Mapping[str, NDArray[Any]]
+) -> NDArray[np.bool_]:
+    """Rows that another rounding would decide otherwise, where the form rounds at all, (n,)."""
+    outputs = session.signature.outputs
+    shaky = np.zeros(vectors.rows, bool)
+    floats = [o.name for o in outputs if answers[o.name].dtype.kind == "f"]
+    if all(compare(vectors.answers[name], answers[name]).is_pass for name in floats):
+        return shaky
+    for moved in nudged_rows(session, vectors.inputs):
+        shaky |= _jumps(outputs, answers, session.run_prepared(session.pack(moved)))
+    return shaky
+
+
+def _jumps(
+    outputs: Sequence[Output],
+    wanted: Mapping[str, NDArray[Any]],
+    answers: Mapping[str, NDArray[Any]],
+) -> NDArray[np.bool_]:
+    """Rows decided otherwise: another label or code, or off by more than `AGREEMENT`, (n,)."""
+    found = np.asarray(wanted[ROW_ERROR] != answers[ROW_ERROR], bool)
+    for output in outputs:
+        want, got = wanted[output.name], answers[output.name]
+        if output.role == "label" or want.dtype.kind != "f":
+            differs = np.asarray(want != got, bool)
+            if want.dtype.kind == "f":
+                differs &= ~(np.isnan(want) & np.isnan(got))
+        else:
+            with np.errstate(invalid="ignore", over="ignore"):
+                off = np.abs(want - got) > AGREEMENT * row_scale(want)
+            differs = off | (np.isnan(want) != np.isnan(got))
+        found |= differs.reshape(len(want), -1).any(axis=1)
+    return found
+
+
+def _measured(
+    output: Output, pairs: Sequence[tuple[VectorSet, Mapping[str, NDArray[Any]]]]
+) -> dict[str, Any]:
+    found = [
+        (compare(vectors.answers[output.name], got[output.name]), vectors.answers[output.name], got)
+        for vectors, got in pairs
+    ]
+    largest = {
+        "max_ulp": max(one.max_ulp for one, _, _ in found),
+        "max_abs": max(one.max_abs for one, _, _ in found),
+    }
+    share = max(_largest_share(want, got[output.name]) for _, want, got in found)
+    is_exact = output.role == "label" or not largest["max_ulp"]
+    tolerance = (
+        BITWISE
+        if is_exact
+        else Tolerance(
+            "fast",
+            max_ulp=2,
+            max_abs=0.0,
+            max_row=max(ROUNDINGS, MARGIN * share),
+            reason="folded constants and another order of sums; twice what was measured at export",
+        )
+    )
+    return {"role": output.role, "tolerance": asdict(tolerance), "max_row": share, **largest}
+
+
+def _largest_share(want: NDArray[Any], got: NDArray[Any]) -> float:
+    """Largest error over the largest magnitude of its row."""
+    if want.dtype.kind != "f":
+        return 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = np.abs(want - got) / row_scale(want)
+    return float(np.nan_to_num(shares, nan=0.0, posinf=0.0).max())
