@@ -88,7 +88,7 @@ def ours(case: Case, fitted: Any, data: Data) -> str:
         return "bitwise"
     contract = Contract("case", graph.signature, "exact", "", {}, {}, {})
     with session_of(contract, graph.model) as session:
-        got = session.run(data.fresh, refused="report")
+        got = session.run_prepared(session.pack(rows_of_fresh(fitted, data)))
     elements, equal, flips = 0, 0, 0
     for _, output in graph.outputs:
         want = wanted(fitted, data, output)
@@ -101,10 +101,16 @@ def ours(case: Case, fitted: Any, data: Data) -> str:
 
 def wanted(fitted: Any, data: Data, output: Output) -> NDArray[Any]:
     """What scikit-learn says of the unseen rows."""
+    rows = rows_of_fresh(fitted, data)
+    oracle = Oracle(fitted, data.X, signature_of(fitted, data.X))
+    return as_output(output, oracle.answer(rows, output.key))
+
+
+def rows_of_fresh(fitted: Any, data: Data) -> dict[str, NDArray[Any]]:
+    """Take the unseen rows apart into the columns that a pipeline reads."""
     signature = signature_of(fitted, data.X)
     columns = columns_of(data.fresh, signature)
-    rows = {c.name: columns[c.name].reshape(len(data.fresh), -1) for c in signature.columns}
-    return as_output(output, Oracle(fitted, data.X, signature).answer(rows, output.key))
+    return {c.name: columns[c.name].reshape(len(data.fresh), -1) for c in signature.columns}
 
 
 def theirs(fitted: Any, data: Data) -> str:
@@ -152,26 +158,31 @@ def distance(fitted: Any, data: Data, key: str, got: NDArray[Any]) -> str:
     """Compare with scikit-learn on the unseen rows."""
     signature = signature_of(fitted, data.X)
     oracle = Oracle(fitted, data.X, signature)
-    columns = columns_of(data.fresh, signature)
-    rows = {c.name: columns[c.name].reshape(len(data.fresh), -1) for c in signature.columns}
+    rows = rows_of_fresh(fitted, data)
     try:
         want = oracle.answer(rows, key)
     except AttributeError:
         return "equal"  # scikit-learn has no such answer
     except (ValueError, NotImplementedError) as error:
         return f"answers where scikit-learn raises {type(error).__name__}"
-    if want.size == got.size:
-        got = got.reshape(want.shape)
+    got = got.reshape(want.shape) if want.size == got.size else got
     if want.shape != got.shape:
         return f"wrong: shape {got.shape[1:]} for {want.shape[1:]}"
-    if want.dtype.kind in "OU":
-        return "equal" if (want == got.astype(object)).all() else "wrong text"
+    return text_distance(want, got) if want.dtype.kind in "OU" else number_distance(key, want, got)
+
+
+def text_distance(want: NDArray[Any], got: NDArray[Any]) -> str:
+    """Say whether two arrays of text are equal."""
+    return "equal" if (want == got.astype(object)).all() else "wrong text"
+
+
+def number_distance(key: str, want: NDArray[Any], got: NDArray[Any]) -> str:
+    """Say how far two arrays of numbers of one shape lie apart."""
     if key == "label":
         flips = int((want != got).sum())
         return f"wrong: {flips} of {want.size} labels" if flips else "equal"
     off = np.abs(want.astype(float) - got.astype(float))
-    same = np.array_equal(want.astype(float), got.astype(float), equal_nan=True)
-    if same:
+    if np.array_equal(want.astype(float), got.astype(float), equal_nan=True):
         return "equal"
     return "wrong: NaN or infinity" if not np.isfinite(off).all() else f"off by {off.max():.1g}"
 

@@ -172,7 +172,10 @@ def on_an_edge(
 
 
 def check_edges(session: Session, judge: Judge, rows: Mapping[str, NDArray[Any]]) -> None:
-    """One by one, odd rows are refused by both or answered by both, and answered alike."""
+    """Odd rows are refused by both, each by itself, or answered by both, and answered alike.
+
+    Those that the graph answers are asked together: one refused row would refuse them all.
+    """
     oracle = judge.oracle
     output = session.signature.outputs[0]
     base = rows_of(rows, slice(0, 20))
@@ -186,12 +189,12 @@ def check_edges(session: Session, judge: Judge, rows: Mapping[str, NDArray[Any]]
         if not count:
             continue
         row_error = session.run_prepared(session.pack(batch))[ROW_ERROR]
-        for row, one in enumerate(oracle.singles(batch)):
+        refused = rows_of(batch, row_error != 0)
+        rules = [session.signature.rule(int(number)) for number in row_error[row_error != 0]]
+        for row, one in enumerate(oracle.singles(refused)):
             refusal = oracle.refusal(one, output.key)
-            number = int(row_error[row])
-            is_ours = bool(number) and session.signature.rule(number).origin == "contract"
-            shown = {name: values[row].tolist() for name, values in batch.items()}
-            assert is_ours or bool(number) == (refusal is not None), (refusal, shown)
+            shown = {name: values[row].tolist() for name, values in refused.items()}
+            assert refusal is not None or rules[row].origin == "contract", (rules[row], shown)
         answered = rows_of(batch, row_error == 0)
         if len(next(iter(answered.values()))):
             check_answers(session, judge, answered)

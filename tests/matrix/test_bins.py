@@ -1,11 +1,12 @@
 """Bins."""
 
+import warnings
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import KBinsDiscretizer
 
@@ -71,4 +72,10 @@ def test_a_number_falls_into_the_same_bin(
 ) -> None:
     fitted = KBinsDiscretizer(bins, encode=encode, strategy=strategy, **_SAME)
     edges = [*np.linspace(table.min(), table.max(), bins + 1), 0.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fitted.fit(table)
+        except IndexError:  # of a column whose values are too near to each other no bin is left
+            reject()
     assert_same(fitted, table, edges)

@@ -66,9 +66,9 @@ CASES: Final = [
     Case("SelectFromModel(Ridge)", SelectFromModel(Ridge(), threshold="median"), "numbers"),
     Case("SelectFromModel(tree), NaN", SelectFromModel(_TREE), "holes"),
     Case("SelectFromModel(max_features=1)", SelectFromModel(_TREE, max_features=1), "numbers"),
-    Case("RFE(Ridge)", RFE(Ridge(), n_features_to_select=2), "numbers"),
+    Case("RFE(Ridge)", RFE(Ridge(), n_features_to_select=2), "numbers", "bounded"),
     Case("RFE(tree), NaN", RFE(_TREE, n_features_to_select=2), "holes"),
-    Case("RFECV(Ridge)", RFECV(Ridge(), cv=2, min_features_to_select=2), "centred"),
+    Case("RFECV(Ridge)", RFECV(Ridge(), cv=2, min_features_to_select=2), "centred", "bounded"),
     Case(
         "SequentialFeatureSelector(tree)",
         SequentialFeatureSelector(_TREE, n_features_to_select=2, cv=2),

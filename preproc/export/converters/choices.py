@@ -54,9 +54,11 @@ def softmax_of(scope: Scope, value: str, width: int) -> str:
     return scope.op("Div", powers, total)
 
 
-def normalized(scope: Scope, value: str, width: int) -> str:
-    """Divide each row, (n, width), by its sum; a row of zeros becomes uniform."""
+def normalized(scope: Scope, value: str, width: int, *, is_uniform: bool = True) -> str:
+    """Divide each row, (n, width), by its sum; a row of zeros becomes uniform, or else NaN."""
     total = pairwise_sum(scope.graph, value, width, scope=scope.path)
+    if not is_uniform:
+        return scope.op("Div", value, total)
     is_zero = scope.op("Equal", total, np.array(0.0))
     value = scope.op("Where", is_zero, np.array(1.0), value)
     return scope.op("Div", value, scope.op("Where", is_zero, np.array(float(width)), total))

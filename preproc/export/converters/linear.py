@@ -38,6 +38,7 @@ from preproc.export.table import (
     numbers,
     refuse_not_finite,
 )
+from preproc.export.versions import SKLEARN
 from preproc.graph import ordered_sum
 
 
@@ -188,11 +189,14 @@ def _scores(scope: Scope, fitted: Any, table: Table) -> Scores:
 
 
 def _one_by_one(scope: Scope, scores: Scores) -> str:
-    """Take the logistic function of each score; of several, divide by their sum."""
+    """Take the logistic function of each score; of several, divide by their sum.
+
+    A sum of zero gives equal shares since scikit-learn 1.9, before it gave NaN.
+    """
     value = logistic_of(scope, scores.value)
     if scores.width == 1:
         return with_complement(scope, value)
-    return normalized(scope, value, scores.width)
+    return normalized(scope, value, scores.width, is_uniform=SKLEARN >= (1, 9))
 
 
 def _cut(scope: Scope, scores: Scores) -> str:

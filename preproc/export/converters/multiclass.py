@@ -35,6 +35,7 @@ from preproc.export.converters.members import (
 from preproc.export.converters.products import product, squared_norms
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, least_certain
+from preproc.export.versions import SKLEARN
 from preproc.graph import ordered_sum
 
 _TIE: Final = 2.0**-40
@@ -57,7 +58,7 @@ def one_vs_rest(scope: Scope, fitted: OneVsRestClassifier, table: Table) -> tupl
         doubt_equal(scope, value, scope.graph.constant(np.array(threshold)), decided)
     if kind == "multiclass":
         doubt_ties(scope, value, decided)
-        index = _last_untainted(scope, value)
+        index = _winner(scope, value, len(classes))
         label = label_answer(scope, index, classes, decided=decided)
     elif kind == "binary":
         index = flat(scope, above(scope, value, threshold))
@@ -177,12 +178,22 @@ def _threshold(model: Any) -> float:
     return 0.0 if hasattr(model, "decision_function") and is_classifier(model) else 0.5
 
 
-def _last_untainted(scope: Scope, value: str) -> str:
-    """Find the first largest column as scikit-learn's loop from the last class does.
+def _winner(scope: Scope, value: str, width: int) -> str:
+    """Find the largest column as scikit-learn's loop over the classes does.
 
-    The loop keeps NaN once it met one, so only the classes behind the last NaN count; where that
-    is the last class, the first one stays.
+    The loop keeps NaN once it met one. It goes from the last class to the first since 1.8, the
+    first of equals wins, and only the classes behind the last NaN count; before, it was the other
+    way round. Where no class counts, the first one stays.
     """
+    if SKLEARN < (1, 8):
+        turned = scope.op("Gather", value, np.arange(width)[::-1].copy(), axis=1)
+        index = scope.op("Sub", np.array(width - 1), _winner_from_the_end(scope, turned))
+        is_nan = scope.op("IsNaN", scope.op("Gather", value, np.array(0), axis=1))
+        return scope.op("Where", is_nan, np.array(0), index)
+    return _winner_from_the_end(scope, value)
+
+
+def _winner_from_the_end(scope: Scope, value: str) -> str:
     is_nan = scope.cast(scope.op("IsNaN", value), "float64")
     behind = scope.op("CumSum", is_nan, np.array(1), reverse=1)
     is_out = scope.op("Greater", behind, np.array(0.0))

@@ -16,6 +16,7 @@ from preproc.export.converters.encode import (
 )
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table
+from preproc.export.versions import SKLEARN
 
 _WHO: Final = "OneHotEncoder"
 _NOWHERE: Final = -1
@@ -73,7 +74,9 @@ def _positions(fitted: OneHotEncoder, at: int) -> tuple[NDArray[np.int64], int, 
         positions[infrequent] = len(names)
         names.append("infrequent")
     elsewhere = _NOWHERE
-    if fitted.handle_unknown in ("infrequent_if_exist", "warn") and infrequent.any():
+    # Before 1.8 "warn" meant "ignore", whatever its documentation said.
+    grouping = ("infrequent_if_exist", "warn") if SKLEARN >= (1, 8) else ("infrequent_if_exist",)
+    if fitted.handle_unknown in grouping and infrequent.any():
         elsewhere = len(names) - 1
     dropped = None if fitted.drop_idx_ is None else fitted.drop_idx_[at]
     if dropped is not None:
