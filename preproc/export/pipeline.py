@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract, Mode
-from preproc.errors import ExportError
+from preproc.errors import ArtifactError, ExportError
 from preproc.export.answers import Answer, choose_answers, feature_answer
 from preproc.export.batches import Columns
 from preproc.export.certificate import library_versions, summary_of
@@ -28,11 +28,13 @@ from preproc.export.converters import (
 from preproc.export.converters.compose import SEARCHES, step_of
 from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
+from preproc.export.freshness import with_freshness
 from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, prove_graph
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 from preproc.graph import Doubt, GraphBuilder, expose, pruned
+from preproc.naming import wire_names, wire_numbers
 from preproc.runtime.session import MODES, session_of
 from preproc.signature import Output, Signature
 
@@ -81,6 +83,7 @@ def export_pipeline(
     outputs: Sequence[str] | Mapping[str, str] | None = None,
     mode: Mode = "exact",
     label: str = "",
+    freshness: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
 
@@ -109,6 +112,10 @@ def export_pipeline(
         its own, measured here; a server then runs it.
     label
         What the label means, in words, for the contract.
+    freshness
+        Column that a caller looks up → what the look-up may be: ``allowed``, statuses among
+        ``OK``, ``STALE``, ``DEFAULT`` and ``TIMEOUT``; ``max_age_s``, age limit in seconds or
+        None; ``breach``, ``refuse`` or ``flag``. By default ``OK`` alone, of any age, else refuse.
 
     Returns
     -------
@@ -129,6 +136,7 @@ def export_pipeline(
     check_name(name)
     check_is_fitted(pipeline)
     graph = convert(pipeline, X, outputs)
+    graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
     contract = Contract(
         name=name,
         signature=graph.signature,
@@ -269,9 +277,10 @@ def check_name(name: str) -> None:
 
 def _wire_numbers(home: Path, signature: Signature) -> dict[str, int]:
     """Give each column its number in the typed service; numbers of earlier versions stay."""
-    numbers: dict[str, int] = {}
+    known: dict[str, int] = {}
     for folder in sorted(home.glob("[0-9]*"), key=lambda path: path.name):
-        numbers |= read_contract(folder).wire
-    for column in signature.columns:
-        numbers.setdefault(column.name, max(numbers.values(), default=0) + 1)
-    return numbers
+        known |= read_contract(folder).wire
+    try:
+        return wire_numbers(known, list(wire_names(signature.columns)))
+    except ArtifactError as error:
+        raise ExportError("", error.problem) from error

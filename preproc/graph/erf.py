@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.exponential import exponential
+from preproc.graph.rational import Rational, rational
 
 _NEAR: Final = 1.0
 """Up to here one rational function of the square; beyond, one less the complement."""
 _FAR: Final = 6.0
 """Beyond this the complement changes no bit of 1."""
-
-Rational = tuple[tuple[float, ...], tuple[float, ...]]
 
 _SMALL: Final[Rational] = (
     (
@@ -68,29 +67,13 @@ def erf(graph: GraphBuilder, x: str, *, scope: str) -> str:
     size = op("Abs", safe)
     small = op("Min", size, np.array(_NEAR))
     square = op("Mul", small, small)
-    above, below = _parts(graph, square, _SMALL, scope)
+    above, below = rational(graph, square, _SMALL, scope=scope)
     near = op("Div", op("Mul", small, above), below)
     large = op("Min", op("Max", size, np.array(_NEAR)), np.array(_FAR))
     power = exponential(graph, op("Mul", op("Neg", large), large), scope=scope)
-    above, below = _parts(graph, large, _COMPLEMENT, scope)
+    above, below = rational(graph, large, _COMPLEMENT, scope=scope)
     complement = op("Div", op("Mul", power, above), below)
     far = op("Sub", np.array(1.0), complement)
     value = op("Where", op("LessOrEqual", size, np.array(_NEAR)), near, far)
     value = op("Where", op("Less", safe, np.array(0.0)), op("Neg", value), value)
     return op("Where", is_nan, x, value)
-
-
-def _parts(graph: GraphBuilder, x: str, rational: Rational, scope: str) -> tuple[str, str]:
-    """Compute numerator and denominator by Horner's rule."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
-    above, below = rational
-    numerator = graph.constant(np.array(above[0]))
-    for coefficient in above[1:]:
-        numerator = op("Add", op("Mul", numerator, x), np.array(coefficient))
-    denominator = op("Add", x, np.array(below[0]))
-    for coefficient in below[1:]:
-        denominator = op("Add", op("Mul", denominator, x), np.array(coefficient))
-    return numerator, denominator

@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.logarithm import logarithm
+from preproc.graph.rational import Rational, rational
 
 _TAIL: Final = 0.13533528323661269189
 """e^-2: nearer to 0 or 1 the function is computed from a logarithm."""
 _ROOT: Final = 2.50662827463100050242
 """Root of 2π, as the algorithm spells it."""
 _FAR: Final = 8.0
-
-Rational = tuple[tuple[float, ...], tuple[float, ...]]
 
 _CENTRE: Final[Rational] = (
     (
@@ -112,17 +111,8 @@ def _tail(graph: GraphBuilder, x: str, scope: str) -> str:
     return op("Sub", first, op("Where", is_middle, middle, outer))
 
 
-def _divided(graph: GraphBuilder, factor: str, x: str, rational: Rational, scope: str) -> str:
-    """Compute factor · numerator(x) / denominator(x), both by Horner's rule."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
-    above, below = rational
-    numerator = graph.constant(np.array(above[0]))
-    for coefficient in above[1:]:
-        numerator = op("Add", op("Mul", numerator, x), np.array(coefficient))
-    denominator = op("Add", x, np.array(below[0]))
-    for coefficient in below[1:]:
-        denominator = op("Add", op("Mul", denominator, x), np.array(coefficient))
-    return op("Div", op("Mul", factor, numerator), denominator)
+def _divided(graph: GraphBuilder, factor: str, x: str, parts: Rational, scope: str) -> str:
+    """Compute factor · numerator(x) / denominator(x)."""
+    numerator, denominator = rational(graph, x, parts, scope=scope)
+    product = graph.op("Mul", factor, numerator, scope=scope)
+    return graph.op("Div", product, denominator, scope=scope)

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from preproc.export.converters.tree import tree_edges
+from tests.matrix.asking import both_features
 from tests.matrix.harness import Case, check
-from tests.matrix.imputing import both_answers
 
 DISTANCES: Final = [
     Case("KMeans", KMeans(4, n_init=1, random_state=0), "centred", "bounded"),
@@ -103,7 +103,7 @@ def test_drawn_pools_have_equal_bits(
 ) -> None:
     table = np.random.default_rng(seed).normal(size=(50, width + 1))
     fitted = FeatureAgglomeration(min(clusters, width + 1), pooling_func=pool).fit(table)
-    want, got, _ = both_answers(fitted, table * scale)
+    want, got, _ = both_features(fitted, table * scale)
     assert np.array_equal(want, got)
 
 
@@ -123,7 +123,7 @@ def test_drawn_trees_send_rows_to_the_same_leaves(
     for feature, edges in tree_edges(fitted).items():
         near = np.concatenate([edges, np.nextafter(edges, np.inf), edges.astype(np.float32)])
         at_edges[:, feature] = np.resize(near, len(table))
-    want, got, _ = both_answers(fitted, at_edges)
+    want, got, _ = both_features(fitted, at_edges)
     assert np.array_equal(want, got)
 
 
@@ -140,7 +140,7 @@ def test_drawn_distances_are_as_exact_as_their_expansion(
     table = np.random.default_rng(seed).normal(size=(60, width)) + offset
     fitted = KMeans(clusters, n_init=1, random_state=0).fit(table)
     rows = np.concatenate([table, fitted.cluster_centers_])
-    want, got, _ = both_answers(fitted, rows)
+    want, got, _ = both_features(fitted, rows)
     # Four roundings of the largest summand of each square.
     room = 2.0**-50 * np.square(rows).sum(axis=1, keepdims=True)
     assert (np.abs(want**2 - got**2) <= room).all()

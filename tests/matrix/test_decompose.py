@@ -35,8 +35,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from preproc.export.certificate import ROUNDINGS
+from tests.matrix.asking import both_features
 from tests.matrix.harness import Case, check
-from tests.matrix.imputing import both_answers
 
 _ATOMS: Final = np.random.default_rng(0).normal(size=(4, 6))
 
@@ -296,7 +296,7 @@ def test_drawn_decompositions_lie_as_near_as_single_rows(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's own, at training
         fitted = clone(estimator).fit(table)
-    want, got, _ = both_answers(fitted, table)
+    want, got, _ = both_features(fitted, table)
     single = np.concatenate([fitted.transform(row[np.newaxis]).reshape(1, -1) for row in table])
     scale = np.abs(want).max(axis=1, keepdims=True)
     # Of a sum that cancels, the roundings are those of its summands.
@@ -311,7 +311,7 @@ def test_a_kernel_of_its_own_gives_its_components(seed: int, count: int, rows: i
     points = np.random.default_rng(seed).normal(size=(rows, 4))
     kernel = points @ points.T
     fitted = KernelPCA(min(count, 3), kernel="precomputed").fit(kernel)
-    want, got, _ = both_answers(fitted, kernel)
+    want, got, _ = both_features(fitted, kernel)
     assert np.abs(want - got).max() <= ROUNDINGS * 8 * np.abs(want).max()
 
 
@@ -320,7 +320,7 @@ def test_a_kernel_of_its_own_gives_its_components(seed: int, count: int, rows: i
 def test_a_product_gives_a_row_the_same_bits_in_any_batch(size: int, width: int) -> None:
     table = np.random.default_rng(width).normal(size=(240, width))
     fitted = PCA(3, svd_solver="full").fit(table)
-    want, whole, _ = both_answers(fitted, table)
+    want, whole, _ = both_features(fitted, table)
     assert np.abs(want - whole).max() <= 2 * ROUNDINGS * np.abs(want).max()
-    _, part, _ = both_answers(fitted, table[:size])
+    _, part, _ = both_features(fitted, table[:size])
     assert np.array_equal(part, whole[:size])

@@ -25,8 +25,8 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tests.matrix.asking import largest_errors
 from tests.matrix.harness import Case, check
-from tests.matrix.modelling import assert_answers
 
 Expect = Literal["bitwise", "bounded", "refused"]
 
@@ -142,5 +142,5 @@ def test_any_discriminant_is_within_roundings(
 ) -> None:
     draw = np.random.default_rng(seed)
     values = draw.normal(size=(60, width))
-    found = assert_answers(kind.fit(values, np.arange(60) % classes), values)
+    found = largest_errors(kind.fit(values, np.arange(60) % classes), values)
     assert max(found.values()) <= 1e-12  # scores of magnitude 10

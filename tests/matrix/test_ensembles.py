@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.matrix.asking import assert_answers
+from tests.matrix.asking import assert_equal_bits
 from tests.matrix.drawn import tables
 from tests.matrix.harness import Case, check
 
@@ -345,7 +345,7 @@ CLASSIFIERS: Final = st.one_of(
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(table=tables(), model=CLASSIFIERS, kinds=st.integers(2, 3))
 def test_ensembles_of_trees_equal_bit_for_bit(table: np.ndarray, model: Any, kinds: int) -> None:
-    assert_answers(model, table, np.arange(len(table)) % kinds)
+    assert_equal_bits(model, table, np.arange(len(table)) % kinds)
 
 
 REGRESSORS: Final = st.one_of(
@@ -369,4 +369,4 @@ REGRESSORS: Final = st.one_of(
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(table=tables(), model=REGRESSORS)
 def test_ensembles_of_regression_trees_equal_bit_for_bit(table: np.ndarray, model: Any) -> None:
-    assert_answers(model, table, np.sin(np.arange(len(table))))
+    assert_equal_bits(model, table, np.sin(np.arange(len(table))))

@@ -14,8 +14,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from tests.matrix.asking import both_features
 from tests.matrix.harness import Case, check
-from tests.matrix.imputing import both_answers
 
 
 def _one_hot() -> OneHotEncoder:
@@ -261,6 +261,6 @@ def test_any_imputer_of_text_finds_the_same_categories(
 
 
 def assert_same_answers(fitted: Any, values: NDArray[Any]) -> None:
-    want, got, row_error = both_answers(fitted, values)
+    want, got, row_error = both_features(fitted, values)
     assert not row_error.any()
     assert np.array_equal(got, want, equal_nan=True)

@@ -12,8 +12,8 @@ from sklearn.impute import IterativeImputer
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
+from tests.matrix.asking import both_features
 from tests.matrix.harness import Case, check
-from tests.matrix.imputing import both_answers
 
 Expect = Literal["bitwise", "bounded", "refused"]
 
@@ -87,7 +87,7 @@ def test_any_iterative_imputer_is_within_roundings(
     values = draw.normal(size=(40, width)) @ draw.normal(size=(width, width))
     values[draw.random(values.shape) < 0.2] = np.nan
     fitted = IterativeImputer(imputation_order=order, max_iter=rounds, random_state=0).fit(values)
-    want, got, is_out = both_answers(fitted, values)
+    want, got, is_out = both_features(fitted, values)
     assert np.array_equal(is_out, np.isnan(values).all(axis=1))
     # A few roundings of the row's largest number: BLAS sums one column in an order of its own.
     error = np.abs(want - got) / np.abs(want).max(axis=1, keepdims=True)

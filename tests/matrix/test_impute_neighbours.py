@@ -14,9 +14,9 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from preproc import ExportError
 from preproc.export.pipeline import convert
 from preproc.runtime.onnxrt import open_cpu
+from tests.matrix.asking import both_features
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
-from tests.matrix.imputing import both_answers
 
 Expect = Literal["bitwise", "bounded", "refused"]
 DATA: Final = "centred with holes"
@@ -81,7 +81,7 @@ def test_neighbour_imputers(case: Case, tmp_path: Path) -> None:
 def test_a_large_training_table_is_refused() -> None:
     values = np.random.default_rng(0).normal(size=(5001, 2))
     fitted = KNNImputer().fit(values)
-    with pytest.raises(ExportError, match="at most 5000 training rows and 200000 cells"):
+    with pytest.raises(ExportError, match="at most 5000 training rows and 500000 cells"):
         convert(fitted, values)
 
 
@@ -89,7 +89,7 @@ def test_rows_whose_neighbours_are_tied_are_doubtful() -> None:
     train = np.array([[0.0, 1.0], [2.0, 5.0], [9.0, 7.0], [9.0, 7.0], [20.0, 3.0]])
     fitted = KNNImputer(n_neighbors=1).fit(train)
     rows = np.array([[1.0, np.nan], [0.5, np.nan], [9.0, np.nan], [1.0, 4.0], [np.nan, np.nan]])
-    want, got, is_out = both_answers(fitted, rows)
+    want, got, is_out = both_features(fitted, rows)
     # Two equally near donors disagree in the first row and agree in the third.
     assert is_out.tolist() == [True, False, False, False, False]
     assert np.array_equal(want, got)
@@ -98,7 +98,7 @@ def test_rows_whose_neighbours_are_tied_are_doubtful() -> None:
 def test_far_offsets_leave_rows_in_doubt_rather_than_find_other_neighbours() -> None:
     data = make_data("holes")
     fitted = KNNImputer(n_neighbors=2).fit(data.X)
-    want, got, is_out = both_answers(fitted, data.fresh)
+    want, got, is_out = both_features(fitted, data.fresh)
     assert np.array_equal(want, got)
     assert 0 < np.count_nonzero(is_out) < np.isnan(data.fresh).any(axis=1).sum()
 
@@ -133,5 +133,5 @@ def test_any_two_neighbours_are_bitwise_equal(
         values = np.round(values)
     values[draw.random(values.shape) < share] = np.nan
     values[0] = np.arange(width)
-    want, got, _ = both_answers(KNNImputer(n_neighbors=neighbours).fit(values), values)
+    want, got, _ = both_features(KNNImputer(n_neighbors=neighbours).fit(values), values)
     assert np.array_equal(want, got)

@@ -11,8 +11,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tests.matrix.asking import largest_errors
 from tests.matrix.harness import Case, check
-from tests.matrix.modelling import assert_answers
 
 ONE: Final = "one column"
 CASES: Final = [
@@ -68,5 +68,5 @@ def test_any_isotonic_regression_is_equal(
     inner = np.concatenate(
         [np.nextafter(knots, knots.min()), knots, np.nextafter(knots, knots.max())]
     )
-    found = assert_answers(model, np.concatenate([inner, x]).reshape(-1, 1))
+    found = largest_errors(model, np.concatenate([inner, x]).reshape(-1, 1))
     assert found["prediction"] == 0.0

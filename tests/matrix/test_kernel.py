@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from preproc.compare import Tolerance, compare
-from tests.matrix.answering import answered_by
+from tests.matrix.asking import features_of
 from tests.matrix.harness import Case, check
 
 SAMPLERS: Final = [
@@ -165,7 +165,7 @@ def test_additive_chi2_is_scikit_learns(
     rows: NDArray[np.float64], steps: int, interval: float
 ) -> None:
     fitted = AdditiveChi2Sampler(sample_steps=steps, sample_interval=interval).fit(rows)
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     assert not row_error.any()
     found = compare(fitted.transform(rows), got, WAVES)
     assert found.is_pass, found
@@ -181,7 +181,7 @@ def test_skewed_chi2_is_scikit_learns(
     rows: NDArray[np.float64], components: int, seed: int
 ) -> None:
     fitted = SkewedChi2Sampler(n_components=components, random_state=seed).fit(rows)
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     assert not row_error.any()
     found = compare(fitted.transform(rows), got, WAVES)
     assert found.is_pass, found
@@ -193,7 +193,7 @@ def test_summed_kernels_are_scikit_learns(kernel: str, width: int) -> None:
     rows = np.random.default_rng(width).random((30, width)) * (np.arange(30)[:, None] > 2)
     fitted = Nystroem(kernel, gamma=None, n_components=8, random_state=0).fit(rows)
     fitted.normalization_ = np.eye(8)  # the kernel alone
-    got, _ = answered_by(fitted, rows)
+    got, _ = features_of(fitted, rows)
     found = compare(fitted.transform(rows), got, Tolerance("exp", 1, 0.0, "numpy's exponential"))
     assert found.is_pass, found
 
@@ -211,7 +211,7 @@ def test_rows_out_of_domain_are_refused(
     fitted: SkewedChi2Sampler, rows: list[list[float]], refused: list[int]
 ) -> None:
     fitted.fit(np.array([[0.1], [2.0], [3.0]]))
-    _, row_error = answered_by(fitted, np.array(rows))
+    _, row_error = features_of(fitted, np.array(rows))
     assert (row_error != 0).tolist() == [bool(one) for one in refused]
     for row, is_refused in zip(rows, refused, strict=True):
         if is_refused:

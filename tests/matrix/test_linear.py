@@ -25,8 +25,9 @@ from sklearn.svm import LinearSVC
 
 from preproc.export.pipeline import convert
 from preproc.runtime.onnxrt import open_cpu
+from tests.matrix.asking import ask
 from tests.matrix.harness import Case, check
-from tests.matrix.sparse import graph_answers, on_sparse
+from tests.matrix.sparse import on_sparse
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # deprecated, and still in use
@@ -205,7 +206,7 @@ def test_sums_over_sparse_rows_or_coefficients_equal_bit_for_bit(
         fitted = model.fit(given_rows, target)
     if is_thin:
         fitted.sparsify()
-    answers = graph_answers(fitted, given_rows, values)
+    answers = ask(fitted, given_rows, values).answers
     assert np.array_equal(answers["scores"], fitted.decision_function(given_rows))
     assert np.array_equal(answers["label"], fitted.predict(given_rows))
     if getattr(model, "loss", "") == "modified_huber":
@@ -229,7 +230,7 @@ def test_probabilities_of_dense_rows_are_within_rounding(
         warnings.simplefilter("ignore")
         fitted.fit(values, np.arange(40) % classes)
     fitted.coef_ = draw.normal(size=fitted.coef_.shape) * size
-    answers = graph_answers(fitted, values, values)
+    answers = ask(fitted, values, values).answers
     # Each summand may be rounded once on either side, and a step of the score moves a
     # probability by no more than itself.
     room = 2.0**-52 * (columns + 4) * (np.abs(values) @ np.abs(fitted.coef_.T)).max()
@@ -245,7 +246,7 @@ def test_a_row_whose_score_overflows_is_answered_as_scikit_learn_does() -> None:
         fitted = LogisticRegression().fit(values, target % classes)
         fitted.coef_ = np.sign(fitted.coef_) * 4.0
         rows = np.vstack([values[:6], np.full((2, 5), 1e308) * [[1.0], [-1.0]], values[:4] * 4e307])
-        answers = graph_answers(fitted, values, rows)
+        answers = ask(fitted, values, rows).answers
         with np.errstate(all="ignore"):
             assert np.array_equal(answers["label"], fitted.predict(rows))
             want = fitted.predict_proba(rows)

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.matrix.asking import assert_answers
+from tests.matrix.asking import assert_equal_bits
 from tests.matrix.drawn import tables
 from tests.matrix.harness import Case, check
 
@@ -193,7 +193,7 @@ CLASSIFIERS: Final = st.one_of(
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(table=tables(), model=CLASSIFIERS, kinds=st.integers(2, 5))
 def test_classes_taken_apart_equal_bit_for_bit(table: np.ndarray, model: Any, kinds: int) -> None:
-    assert_answers(model, table, np.arange(len(table)) % kinds)
+    assert_equal_bits(model, table, np.arange(len(table)) % kinds)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
@@ -211,4 +211,4 @@ def test_classes_taken_apart_equal_bit_for_bit(table: np.ndarray, model: Any, ki
 )
 def test_targets_taken_apart_equal_bit_for_bit(table: np.ndarray, model: Any) -> None:
     marks = np.arange(len(table))[:, None] // np.array([1, 2, 3]) % 2
-    assert_answers(model, table, marks)
+    assert_equal_bits(model, table, marks)

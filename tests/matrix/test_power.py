@@ -14,7 +14,7 @@ from sklearn.preprocessing import PowerTransformer, StandardScaler
 
 from preproc.compare import Tolerance, compare
 from preproc.export.converters.power import IS_POWER
-from tests.matrix.answering import answered_by
+from tests.matrix.asking import features_of
 from tests.matrix.harness import Case, check
 
 CASES: Final = [
@@ -81,7 +81,7 @@ if not IS_POWER:  # next to 2 a power of its own leaves nothing but rounding
 
 def wrong_share(fitted: Any, rows: NDArray[np.float64]) -> float:
     """Assert that the distance is a few roundings of the exponent; give it in them."""
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     assert not row_error.any()
     with np.errstate(all="ignore"):
         want = fitted.transform(rows)
@@ -126,7 +126,7 @@ def test_special_lambdas_meet_special_values(method: str) -> None:
 def test_box_cox_refuses_rows_that_are_not_positive() -> None:
     fitted = fitted_with(np.array([0.5, 1.0]), "box-cox")
     rows = np.array([[1.0, 2.0], [0.0, 1.0], [1.0, -0.0], [1.0, -3.0], [np.nan, 1.0]])
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     assert (row_error != 0).tolist() == [False, True, True, True, False]
     assert np.isnan(got[4, 0])
 
@@ -134,5 +134,5 @@ def test_box_cox_refuses_rows_that_are_not_positive() -> None:
 def test_small_values_keep_all_digits() -> None:
     rows = np.array([[1e-12], [-1e-12], [3e-200]])
     fitted = fitted_with(np.array([0.3]), "yeo-johnson")
-    got, _ = answered_by(fitted, rows)
+    got, _ = features_of(fitted, rows)
     assert compare(fitted.transform(rows), got, LAST_DIGITS).is_pass

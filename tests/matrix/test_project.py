@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
 from preproc import compare
-from tests.matrix.answering import answered_by
+from tests.matrix.asking import features_of
 from tests.matrix.harness import Case, check
 
 CASES: Final = [
@@ -114,7 +114,7 @@ def test_sparse_components_are_summed_in_the_order_in_which_they_are_stored(
     rows = data.draw(arrays(np.float64, (4, width), elements=st.floats(-1e9, 1e9)))
     drawn = SparseRandomProjection(components, density=density, random_state=seed)
     fitted = fitted_on(drawn, rows)
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     assert not row_error.any()
     found = compare(fitted.transform(rows), got)
     assert found.is_pass, found

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
 
 from preproc.compare import BITWISE, Tolerance, compare
-from tests.matrix.answering import answered_by
+from tests.matrix.asking import features_of
 from tests.matrix.harness import Case, check
 
 CASES: Final = [
@@ -88,7 +88,7 @@ def test_every_knot_and_its_neighbours_are_scikit_learns(
     near = np.concatenate([fitted.quantiles_, training])
     sides = [np.nextafter(near, -np.inf), near, np.nextafter(near, np.inf), near + 0.3]
     rows = np.concatenate([fresh, *sides])
-    got, row_error = answered_by(fitted, rows)
+    got, row_error = features_of(fitted, rows)
     want = fitted.transform(rows)
     assert not row_error.any()
     assert compare(want, got, BITWISE if output == "uniform" else TAILS).is_pass

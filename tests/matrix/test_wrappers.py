@@ -34,7 +34,7 @@ from sklearn.preprocessing import (
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.matrix.asking import assert_answers
+from tests.matrix.asking import assert_equal_bits
 from tests.matrix.data import make_data
 from tests.matrix.drawn import tables
 from tests.matrix.harness import Case, check
@@ -271,7 +271,7 @@ CLASSIFIERS: Final = st.one_of(
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(table=tables(), model=CLASSIFIERS)
 def test_wrapped_trees_equal_bit_for_bit(table: np.ndarray, model: Any) -> None:
-    assert_answers(model, table, np.arange(len(table)) % 2)
+    assert_equal_bits(model, table, np.arange(len(table)) % 2)
 
 
 SCALERS: Final = st.sampled_from(
@@ -285,4 +285,4 @@ def test_transformed_targets_equal_bit_for_bit(
     table: np.ndarray, scaler: Any, factor: float
 ) -> None:
     model = targeted(DecisionTreeRegressor(), transformer=scaler)
-    assert_answers(model, table, np.sin(np.arange(len(table))) * factor)
+    assert_equal_bits(model, table, np.sin(np.arange(len(table))) * factor)

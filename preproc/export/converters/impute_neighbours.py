@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from sklearn.impute import KNNImputer
 
 from preproc.export.converters.impute_missing import indicators, is_nan, missing_parts
+from preproc.export.converters.training_rows import check_magnitude, check_size
 from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Table, least_certain
 from preproc.graph import paired_sum, pairwise_sum
-
-MAX_TRAINING_ROWS: Final = 5000
-"""Each row of a batch holds several numbers a training row while it is answered."""
-MAX_TRAINING_CELLS: Final = 200_000
-"""Size of the training table in the artifact, 1.6 MB."""
-MAX_MAGNITUDE: Final = 1e150
-"""Training values whose squares and sums stay far from overflow."""
 
 _EXACT_NEIGHBOURS: Final = 2
 """Two numbers have one sum; the sum of three depends on the order."""
@@ -97,17 +91,8 @@ def _check(scope: Scope, fitted: KNNImputer) -> None:
             f"KNNImputer(weights={fitted.weights!r}): a function cannot be exported; "
             "use 'uniform' or 'distance'"
         )
-    if len(training) > MAX_TRAINING_ROWS or training.size > MAX_TRAINING_CELLS:
-        raise scope.error(
-            f"KNNImputer: expected at most {MAX_TRAINING_ROWS} training rows and "
-            f"{MAX_TRAINING_CELLS} cells, which travel in the graph, got {training.shape}; "
-            "train on a sample or use IterativeImputer"
-        )
-    if np.nanmax(np.abs(training), initial=0.0) > MAX_MAGNITUDE:
-        raise scope.error(
-            f"KNNImputer: expected training values of magnitude at most {MAX_MAGNITUDE}, whose "
-            "squares do not overflow; scale them first"
-        )
+    check_size(scope, "KNNImputer", training.shape, "train on a sample or use IterativeImputer")
+    check_magnitude(scope, "KNNImputer", training)
 
 
 def _filled(

@@ -15,14 +15,12 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import row_norms
 
 from preproc.export.converters.impute_neighbours import (
-    MAX_MAGNITUDE,
-    MAX_TRAINING_CELLS,
-    MAX_TRAINING_ROWS,
     any_of,
     nan_distances,
     tied,
 )
 from preproc.export.converters.products import at_least_zero, product, squared_norms
+from preproc.export.converters.training_rows import check_magnitude, check_size
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, numbers, refuse_infinite, refuse_not_finite
 
@@ -119,17 +117,8 @@ def way_of(scope: Scope, fitted: Any, table: Table) -> Way:
     if not isinstance(given, str) or metric not in (*_ORDERED, *_SUMMED) or parameters:
         shown = given if isinstance(given, str) else "<function>"
         raise scope.error(f"{name}(metric={shown!r}): use one of {sorted({*_ORDERED, *_SUMMED})}")
-    if len(training) > MAX_TRAINING_ROWS or training.size > MAX_TRAINING_CELLS:
-        raise scope.error(
-            f"{name}: expected at most {MAX_TRAINING_ROWS} training rows and "
-            f"{MAX_TRAINING_CELLS} cells, which travel in the graph, got {training.shape}; "
-            "train on a sample"
-        )
-    if np.nanmax(np.abs(training), initial=0.0) > MAX_MAGNITUDE:
-        raise scope.error(
-            f"{name}: expected training values of magnitude at most {MAX_MAGNITUDE}, whose squares "
-            "do not overflow; scale them first"
-        )
+    check_size(scope, name, training.shape, "train on a sample")
+    check_magnitude(scope, name, training)
     is_ordered = metric in _ORDERED and (method != "brute" or given != "euclidean")
     if is_ordered and method == "brute" and training.dtype != np.float64:
         raise scope.error(

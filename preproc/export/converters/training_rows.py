@@ -19,6 +19,9 @@ MAX_TRAINING_CELLS: Final = 500_000
 CHUNK_CELLS: Final = 8192
 """Numbers that one sum over features holds for each row of a batch, 64 kB."""
 
+MAX_MAGNITUDE: Final = 1e150
+"""Training values whose squares and sums stay far from overflow."""
+
 ROUNDINGS: Final = 2.0**-50
 """Eight halves of an ULP, as a share of the sum of the magnitudes of all summands."""
 
@@ -27,14 +30,28 @@ Matrix = NDArray[np.float64]
 
 def checked_rows(scope: Scope, fitted: Any, rows: Any) -> Matrix:
     """Give training rows (m, k) as float64; too many of them refuse the export."""
-    if rows.shape[0] > MAX_TRAINING_ROWS or rows.shape[0] * rows.shape[1] > MAX_TRAINING_CELLS:
-        raise scope.error(
-            f"{type(fitted).__name__}: expected at most {MAX_TRAINING_ROWS} training rows and "
-            f"{MAX_TRAINING_CELLS} cells, which travel in the graph, got {tuple(rows.shape)}; "
-            "train on a sample or approximate the kernel by Nystroem and a linear model"
-        )
+    way_out = "train on a sample or approximate the kernel by Nystroem and a linear model"
+    check_size(scope, type(fitted).__name__, rows.shape, way_out)
     dense = rows.toarray() if hasattr(rows, "toarray") else rows
     return np.ascontiguousarray(dense, np.float64)
+
+
+def check_size(scope: Scope, name: str, shape: tuple[int, ...], way_out: str) -> None:
+    """Refuse the export of an estimator with too large a training table, (m, k)."""
+    if shape[0] > MAX_TRAINING_ROWS or shape[0] * shape[1] > MAX_TRAINING_CELLS:
+        raise scope.error(
+            f"{name}: expected at most {MAX_TRAINING_ROWS} training rows and {MAX_TRAINING_CELLS} "
+            f"cells, which travel in the graph, got {tuple(shape)}; {way_out}"
+        )
+
+
+def check_magnitude(scope: Scope, name: str, rows: NDArray[Any]) -> None:
+    """Refuse the export of an estimator whose training values overflow when they are squared."""
+    if np.nanmax(np.abs(rows), initial=0.0) > MAX_MAGNITUDE:
+        raise scope.error(
+            f"{name}: expected training values of magnitude at most {MAX_MAGNITUDE}, whose squares "
+            "do not overflow; scale them first"
+        )
 
 
 def ordered_squares(scope: Scope, value: str, rows: Matrix) -> str:
