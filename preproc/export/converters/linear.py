@@ -27,8 +27,8 @@ from preproc.export.converters.choices import (
     normalized,
     softmax_of,
 )
-from preproc.export.converters.matvec import matvec
 from preproc.export.converters.products import product
+from preproc.export.converters.vector_product import vector_product
 from preproc.export.scope import Scope
 from preproc.export.table import (
     Block,
@@ -167,7 +167,7 @@ def weighted_sum(
         products = scope.op("Mul", block.value, weights)
         value = ordered_sum(scope.graph, products, block.width, scope=scope.path)
     elif len(weights) == 1:
-        value = matvec(scope, block.value, weights[0])
+        value = vector_product(scope, block.value, weights[0])
     else:
         value = product(scope, block.value, weights.T, is_sparse=is_ordered)
     return value, least_certain(block.decided, "ieee" if is_ordered else "blas")

@@ -15,8 +15,8 @@ from preproc.export.converters.choices import (
     softmax_of,
 )
 from preproc.export.converters.linear import checked, with_complement
-from preproc.export.converters.matvec import matvec
 from preproc.export.converters.products import at_least_zero, exponential_of, product
+from preproc.export.converters.vector_product import vector_product
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, least_certain
 from preproc.graph import tanh
@@ -75,7 +75,7 @@ def _forward(scope: Scope, fitted: Any, table: Table) -> tuple[str, int, Decided
     for at, (weights, intercept) in enumerate(layers):
         is_sparse = table.is_sparse and at == 0
         if weights.shape[1] == 1 and not is_sparse:
-            value = matvec(scope, value, weights[:, 0])
+            value = vector_product(scope, value, weights[:, 0])
         else:
             value = product(scope, value, weights, is_sparse=is_sparse)
         value = scope.op("Add", value, scope.row(intercept))

@@ -20,7 +20,7 @@ _LONGEST: Final = 256
 """Summands that one ``MatMul`` adds in order."""
 
 
-def matvec(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
+def vector_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
     """Multiply a float64 value (n, k) by one constant vector (k,).
 
     Parameters
