@@ -169,18 +169,46 @@ def compare(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWIS
     )
 
 
-def _compare_floats(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance) -> Comparison:
-    distance = ulp_distance(want, got)
+def breaches(
+    want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWISE
+) -> NDArray[np.bool_]:
+    """Mark the elements of two arrays of one shape and dtype that lie beyond a tolerance."""
+    if want.dtype.kind != "f":
+        return np.asarray(want != got, dtype=bool)
+    distance = ulp_distance(np.ascontiguousarray(want), np.ascontiguousarray(got))
+    return _breaches(distance, absolute_error(want, got, distance), want, tolerance)
+
+
+def absolute_error(
+    want: NDArray[Any], got: NDArray[Any], distance: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Subtract; 0 where the distance is, infinity where exactly one side is NaN."""
     with np.errstate(invalid="ignore", over="ignore"):
-        absolute = np.abs(want - got)
+        absolute: NDArray[np.float64] = np.abs(want - got)
     absolute[distance == 0] = 0.0
     absolute[np.isnan(absolute)] = np.inf
+    return absolute
+
+
+def _breaches(
+    distance: NDArray[np.uint64],
+    absolute: NDArray[np.float64],
+    want: NDArray[Any],
+    tolerance: Tolerance,
+) -> NDArray[np.bool_]:
     allowed = np.maximum(tolerance.max_abs, tolerance.max_row * row_scale(want))
-    breaches = (distance > tolerance.max_ulp) & ~(absolute <= allowed)
+    found: NDArray[np.bool_] = (distance > tolerance.max_ulp) & ~(absolute <= allowed)
     if tolerance.exact_columns:
         exact = list(tolerance.exact_columns)
-        breaches[:, exact] = distance[:, exact] > 0
-    rank = np.where(breaches, distance, 0) if breaches.any() else distance
+        found[:, exact] = distance[:, exact] > 0
+    return found
+
+
+def _compare_floats(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance) -> Comparison:
+    distance = ulp_distance(want, got)
+    absolute = absolute_error(want, got, distance)
+    beyond = _breaches(distance, absolute, want, tolerance)
+    rank = np.where(beyond, distance, 0) if beyond.any() else distance
     worst = np.unravel_index(int(np.argmax(rank)), want.shape)
     signs = (want == 0) & (got == 0) & (np.signbit(want) != np.signbit(got))
     return Comparison(
@@ -190,6 +218,6 @@ def _compare_floats(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance)
         zero_signs=int(signs.sum()),
         max_ulp=int(distance.max()),
         max_abs=float(absolute.max()),
-        breaches=int(breaches.sum()),
+        breaches=int(beyond.sum()),
         worst=tuple(int(i) for i in worst),
     )

@@ -46,13 +46,13 @@ class Oracle:
         """Ask for one output of a batch by its key; raises what scikit-learn raises."""
         return self.ask(self.native(columns), key)
 
-    def singles(self, columns: Mapping[str, NDArray[Any]]) -> Iterator[Any]:
-        """Build a batch once and give its rows one by one, each for `ask` or `refusal`."""
+    def singles(self, columns: Mapping[str, NDArray[Any]], size: int = 1) -> Iterator[Any]:
+        """Build a batch once and give its rows one by one, or `size` by `size`, each for `ask`."""
         data = self.native(columns)
         is_frame = self.signature.kind == "frame"
         whole = nw.from_native(data, eager_only=True) if is_frame else data
-        for row in range(len(next(iter(columns.values())))):
-            one = whole[row : row + 1]
+        for row in range(0, len(next(iter(columns.values()))), size):
+            one = whole[row : row + size]
             if is_frame:
                 one = one.to_native()
                 is_pandas = nw.dependencies.is_pandas_dataframe(one)

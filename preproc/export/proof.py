@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from preproc.compare import Tolerance, breaches
 from preproc.errors import ProofError
 from preproc.export.answers import Answer, as_output
 from preproc.export.batches import Columns, joined, rows_of
@@ -28,7 +29,7 @@ from preproc.export.stepping import step_answers
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
 from preproc.signature import ROW_ERROR, Output
-from preproc.vectors import StepAnswer, VectorSet
+from preproc.vectors import StepAnswer, VectorSet, without_rows
 
 REAL_ROWS: Final = 512
 PROFILE_ROWS: Final = 20_000
@@ -126,8 +127,12 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky, wait)
     order = ("real", "boundary", "refused", "missing")
     sets = sorted([*sets, *refused_set], key=lambda vectors: order.index(vectors.name))
-    proved = decided_rows(sets, spreads.values())
-    verdicts = _judged(evidence, proved, spreads)
+    bounds = {
+        output.name: tolerance_of(answer, spreads.get(output.name))
+        for answer, output in evidence.outputs
+    }
+    proved = _decided(evidence, sets, spreads, bounds)
+    verdicts = _judged(evidence, proved, bounds)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
     certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
     return Proof(proved, steps, certificate, _profile(evidence, sample, target))
@@ -250,22 +255,40 @@ def _refused(
     return (VectorSet("refused", rows, {**want, ROW_ERROR: answers[ROW_ERROR]}),), refusals
 
 
-def decided_rows(sets: Sequence[VectorSet], spreads: Collection[Spread]) -> tuple[VectorSet, ...]:
-    """Leave out the rows on which scikit-learn does not agree with itself."""
+def _decided(
+    evidence: Evidence,
+    sets: Sequence[VectorSet],
+    spreads: Mapping[str, Spread],
+    bounds: Mapping[str, Tolerance],
+) -> tuple[VectorSet, ...]:
+    """Leave out the rows on which scikit-learn does not agree with itself.
+
+    A row whose answer jumps when its numbers move by a rounding is left out only where the graph
+    took the other side of the edge.
+    """
     kept = []
     for vectors in sets:
-        rows = {row for spread in spreads for row in spread.undecided.get(vectors.name, ())}
-        is_kept = np.array([row not in rows for row in range(vectors.rows)])
-        if not is_kept.any():
-            if vectors.name != "real":
-                continue
+        left_out = undecided_rows(vectors.name, spreads.values())
+        movable = {name: spread.movable.get(vectors.name, ()) for name, spread in spreads.items()}
+        got = replay(evidence.session, vectors) if any(movable.values()) else {}
+        for name, rows in movable.items():
+            at = np.array(sorted(rows), np.int64)
+            if at.size:
+                want = vectors.answers[name][at]
+                is_off = (
+                    breaches(want, got[name][at], bounds[name]).reshape(at.size, -1).any(axis=1)
+                )
+                left_out |= set(at[is_off].tolist())
+        decided = without_rows(vectors, sorted(left_out))
+        if not decided.rows and vectors.name == "real":
             raise ProofError("", "scikit-learn does not agree with itself on any real row")
-        kept.append(
-            VectorSet(
-                vectors.name, rows_of(vectors.inputs, is_kept), rows_of(vectors.answers, is_kept)
-            )
-        )
+        kept += [decided] if decided.rows else []
     return tuple(kept)
+
+
+def undecided_rows(vectors: str, spreads: Collection[Spread]) -> set[int]:
+    """Positions of the rows of a set on which scikit-learn does not agree with itself."""
+    return {row for spread in spreads for row in spread.undecided.get(vectors, ())}
 
 
 def shaky_outputs(outputs: Sequence[tuple[Answer, Output]], steps: Sequence[Step]) -> list[str]:
@@ -283,12 +306,8 @@ def shaky_outputs(outputs: Sequence[tuple[Answer, Output]], steps: Sequence[Step
 
 
 def _judged(
-    evidence: Evidence, sets: Sequence[VectorSet], spreads: Mapping[str, Spread]
+    evidence: Evidence, sets: Sequence[VectorSet], bounds: Mapping[str, Tolerance]
 ) -> list[Verdict]:
-    bounds = {
-        output.name: tolerance_of(answer, spreads.get(output.name))
-        for answer, output in evidence.outputs
-    }
     verdicts = [
         verdict
         for vectors in sets

@@ -22,6 +22,9 @@ from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import VectorSet
 
 SINGLE_ROWS: Final = 24
+PART_ROWS: Final = 240
+PART: Final = 5
+"""Rows of a set that are asked again in parts, and how many at once."""
 NUDGE: Final = 2.0**-50
 """Share by which an input is moved: four roundings. Where that changes an answer beyond
 `AGREEMENT`, or a label at all, the row stands on an edge and rounding decides for it."""
@@ -49,7 +52,11 @@ class Spread:
         ``measured``, or why not.
     undecided
         Set → rows on which scikit-learn does not agree with itself to `AGREEMENT`: no answer to
-        them can be right or wrong, and a bound that held them would hold anything.
+        them can be right or wrong, and a bound that held them would hold anything. Boundary rows
+        whose answer jumps when they are moved by a rounding are among them.
+    movable
+        Set → other rows whose answer jumps so. They count unless the graph takes the other side:
+        whole numbers stand on edges without any rounding.
     """
 
     rows: int
@@ -58,6 +65,7 @@ class Spread:
     max_row: float
     dispatch: str
     undecided: Mapping[str, tuple[int, ...]]
+    movable: Mapping[str, tuple[int, ...]]
 
 
 def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Columns]:
@@ -121,10 +129,11 @@ def spreads_of(
     for output in outputs:
         for vectors in answered:
             want = vectors.answers[output.name]
-            single = _row_by_row(oracle, output, vectors)
-            pairs[output.name].append(_Pair(vectors.name, want[: len(single)], single))
-            for rows in nudges.get(vectors.name, ()) if output.name in shaky else ():
-                moved = as_output(output, oracle.answer(rows, output.key))
+            for rows, size in ((SINGLE_ROWS, 1), (PART_ROWS, PART)):
+                part = _in_parts(oracle, output, vectors, rows, size)
+                pairs[output.name].append(_Pair(vectors.name, want[: len(part)], part))
+            for near in nudges.get(vectors.name, ()) if output.name in shaky else ():
+                moved = as_output(output, oracle.answer(near, output.key))
                 pairs[output.name].append(_Pair(vectors.name, want, moved, is_moved=True))
     others = wait()
     for name, at in others.answers:
@@ -148,10 +157,12 @@ class _Pair:
 def _spread_of(output: Output, pairs: Sequence[_Pair], dispatch: str) -> Spread:
     rows, ulp, absolute, share = 0, 0, 0.0, 0.0
     undecided: dict[str, set[int]] = {}
+    movable: dict[str, set[int]] = {}
     for pair in pairs:
         shares = shares_of(output, pair.want, pair.other)
         tame = shares <= AGREEMENT
-        undecided.setdefault(pair.vectors, set()).update(np.flatnonzero(~tame).tolist())
+        kind = movable if pair.is_moved and pair.vectors != "boundary" else undecided
+        kind.setdefault(pair.vectors, set()).update(np.flatnonzero(~tame).tolist())
         if pair.is_moved:
             continue
         rows += len(pair.want)
@@ -162,8 +173,11 @@ def _spread_of(output: Output, pairs: Sequence[_Pair], dispatch: str) -> Spread:
         share = max(share, float(shares[tame].max(initial=0.0)))
         if pair.vectors != "boundary":
             absolute = max(absolute, float(error[tame].max(initial=0.0)))
-    found = {name: tuple(sorted(rows)) for name, rows in undecided.items() if rows}
-    return Spread(rows, ulp, absolute, share, dispatch, found)
+    found = [
+        {name: tuple(sorted(rows)) for name, rows in kind.items() if rows}
+        for kind in (undecided, movable)
+    ]
+    return Spread(rows, ulp, absolute, share, dispatch, *found)
 
 
 def _distances(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -189,9 +203,12 @@ def shares_of(output: Output, one: NDArray[Any], other: NDArray[Any]) -> NDArray
     return largest
 
 
-def _row_by_row(oracle: Oracle, output: Output, vectors: VectorSet) -> NDArray[Any]:
-    rows = rows_of(vectors.inputs, slice(0, SINGLE_ROWS))
-    answers = [as_output(output, oracle.ask(one, output.key)) for one in oracle.singles(rows)]
+def _in_parts(
+    oracle: Oracle, output: Output, vectors: VectorSet, count: int, size: int
+) -> NDArray[Any]:
+    """Ask for the first rows of a set, `size` by `size`: BLAS sums every shape in its own way."""
+    rows = rows_of(vectors.inputs, slice(0, count))
+    answers = [as_output(output, oracle.ask(one, output.key)) for one in oracle.singles(rows, size)]
     # Some transformers give one row as a flat array.
     shape = vectors.answers[output.name][:1].shape
-    return np.concatenate([answer.reshape(shape) for answer in answers])
+    return np.concatenate([answer.reshape(-1, *shape[1:]) for answer in answers])
