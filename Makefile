@@ -1,4 +1,5 @@
-# `make help` lists what there is. Needs Python >= 3.11, make and a package index.
+# `make help` lists what there is. Needs Python >= 3.11, make and a package index; the tests also need
+# Node.js >= 20 with npm.
 
 # The newest interpreter that starts and can make an environment: a name on the path proves
 # nothing, since version managers leave launchers behind for versions that are not active.
@@ -17,13 +18,16 @@ OLDEST_CORE := not test_coverage and not polars and not selectors
 OLDEST_WITHOUT := spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
+.PHONY: help env clients demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: env  ## train, export, prove, serve and call on a year of real flights
 	@$(BIN)/python -m examples.flights.demo $(ARGS)
+
+clients: .venv-kserve/ready tests/clients/node/node_modules/ready  ## install the foreign clients that tests run
+	@:
 
 test: env  ## run the tests; ARGS="-k name" chooses some
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
@@ -60,8 +64,8 @@ env: .venv/ready  ## make .venv, or renew it if the requirements changed
 	@:
 
 clean:  ## remove environments, caches and build output; models/ stays
-	@rm -rf .venv .venv-proto .venv-oldest build dist .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache .hypothesis .benchmarks
+	@rm -rf .venv .venv-proto .venv-oldest .venv-kserve tests/clients/node/node_modules build dist \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: pyproject.toml constraints.txt
@@ -77,6 +81,15 @@ clean:  ## remove environments, caches and build output; models/ stays
 .venv-proto/ready: proto/requirements.txt
 	$(call make-environment,.venv-proto)
 	@.venv-proto/bin/python $(PIP) --requirement proto/requirements.txt
+	@touch $@
+
+.venv-kserve/ready: tests/clients/kserve.txt
+	$(call make-environment,.venv-kserve)
+	@.venv-kserve/bin/python $(PIP) --requirement $<
+	@touch $@
+
+tests/clients/node/node_modules/ready: tests/clients/node/package-lock.json
+	@npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 define make-environment

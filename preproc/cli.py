@@ -1,4 +1,4 @@
-"""The command line: inspect, parity, serve."""
+"""The command line: inspect, parity, diff, proto, serve."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,14 @@ from rich.table import Table
 from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.contract import Mode, contract_to_json
 from preproc.errors import ParityError, PreprocError
-from preproc.parity import print_report, report_to_json, run_parity
+from preproc.parity import (
+    diff_artifacts,
+    diff_to_json,
+    print_diff,
+    print_report,
+    report_to_json,
+    run_parity,
+)
 
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
@@ -87,17 +94,59 @@ def parity(
 
 
 @app.command()
+def diff(
+    first: ArtifactPath,
+    second: ArtifactPath,
+    *,
+    backend: Annotated[str, typer.Option(help="Backend that answers.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
+) -> None:
+    """Compare two versions: contract, parameters, answers; exit 1 when they differ."""
+    with _clear_errors():
+        found = diff_artifacts(read_artifact(first), read_artifact(second), backend=backend)
+        if as_json:
+            typer.echo(json.dumps(diff_to_json(found), indent=1))
+        else:
+            print_diff(found, Console())
+    if found:
+        raise typer.Exit(BREACH)
+
+
+@app.command()
+def proto(artifact: ArtifactPath) -> None:
+    """Print the typed service of an artifact, from which protoc makes a client."""
+    from preproc_server.schema import schema_of  # noqa: PLC0415  # the server only where needed
+    from preproc_server.schema_text import text_of  # noqa: PLC0415
+
+    with _clear_errors():
+        typer.echo(text_of(schema_of(read_contract(artifact))), nl=False)
+
+
+@app.command()
 def serve(
     repository: Annotated[Path, typer.Argument(help="Folder of models.")],
     *,
     port: Annotated[int | None, typer.Option(help="TCP port, 0 for any free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    mode: Annotated[str | None, typer.Option(help="none, watch or explicit.")] = None,
+    versions: Annotated[str | None, typer.Option(help="latest, latest:2, all or 1,3.")] = None,
+    server_name: Annotated[str | None, typer.Option(help="What clients are told.")] = None,
+    allow_unproved: Annotated[
+        bool | None, typer.Option("--allow-unproved", help="Serve plain ONNX models too.")
+    ] = None,
 ) -> None:
     """Prove every model, then serve it by gRPC; settings also come from PREPROC_* variables."""
     from preproc_server.app import serve as run_server  # noqa: PLC0415  # grpc only where needed
     from preproc_server.settings import Settings  # noqa: PLC0415
 
-    flags: dict[str, Any] = {"port": port, "host": host}
+    flags: dict[str, Any] = {
+        "port": port,
+        "host": host,
+        "mode": mode,
+        "versions": versions,
+        "server_name": server_name,
+        "allow_unproved": allow_unproved,
+    }
     given = {name: value for name, value in flags.items() if value is not None}
     with _clear_errors():
         try:

@@ -16,12 +16,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from grpc_tools import protoc
 
 HERE: Final = Path(__file__).resolve().parent
-SOURCE: Final = HERE / "open_inference.proto"
+STEMS: Final = ("open_inference", "preproc")
 TARGET: Final = HERE.parent / "server" / "preproc_server" / "pb"
-STEM: Final = "open_inference_pb2"
 
 _MODULE: Final = '''\
-"""Messages of ``proto/open_inference.proto``, in a descriptor pool of their own.
+"""Messages of ``proto/{stem}.proto``, in a descriptor pool of their own.
 
 Written by ``proto/generate.py``; do not edit.
 """
@@ -40,22 +39,24 @@ _MESSAGES = DESCRIPTOR.message_types_by_name
 '''
 
 
-def compile_source(folder: Path) -> tuple[FileDescriptorProto, str]:
-    """Run protoc; give the descriptor without comments, and the text of the type stub."""
-    descriptors = folder / "descriptors.bin"
+def compile_source(stem: str, folder: Path) -> tuple[FileDescriptorProto, str]:
+    """Run protoc on one file; give the descriptor without comments, and the type stub."""
+    source = HERE / f"{stem}.proto"
+    descriptors = folder / f"{stem}.bin"
     arguments = [f"-I{HERE}", f"--descriptor_set_out={descriptors}", f"--pyi_out={folder}"]
-    if protoc.main(["protoc", *arguments, str(SOURCE)]):
-        raise SystemExit(f"{SOURCE.name}: protoc refuses it")
+    if protoc.main(["protoc", *arguments, str(source)]):
+        raise SystemExit(f"{source.name}: protoc refuses it")
     found = FileDescriptorSet.FromString(descriptors.read_bytes()).file[0]
-    return found, (folder / f"{STEM}.pyi").read_text(encoding="utf-8")
+    return found, (folder / f"{stem}_pb2.pyi").read_text(encoding="utf-8")
 
 
-def render_module(descriptor: FileDescriptorProto) -> str:
+def render_module(stem: str, descriptor: FileDescriptorProto) -> str:
     """Render the module that loads the descriptor into a private pool."""
     content = descriptor.SerializeToString(deterministic=True)
     pieces = [content[start : start + 24] for start in range(0, len(content), 24)]
     names = [message.name for message in descriptor.message_type]
     return _MODULE.format(
+        stem=stem,
         descriptor=textwrap.indent("\n".join(map(repr, pieces)), "    "),
         classes="\n".join(f'{name} = GetMessageClass(_MESSAGES["{name}"])' for name in names),
     )
@@ -71,15 +72,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     is_check = parser.parse_args().check
+    wanted = {}
     with tempfile.TemporaryDirectory() as folder:
-        descriptor, stub = compile_source(Path(folder))
-    wanted = {f"{STEM}.py": render_module(descriptor), f"{STEM}.pyi": render_stub(stub)}
+        for stem in STEMS:
+            descriptor, stub = compile_source(stem, Path(folder))
+            wanted[f"{stem}_pb2.py"] = render_module(stem, descriptor)
+            wanted[f"{stem}_pb2.pyi"] = render_stub(stub)
     for name, text in wanted.items():
         file = TARGET / name
         if not is_check:
             file.write_text(text, encoding="utf-8")
         elif not file.exists() or file.read_text(encoding="utf-8") != text:
-            sys.stderr.write(f"{name}: expected the output of {SOURCE.name}; run make proto\n")
+            sys.stderr.write(f"{name}: expected what proto/ gives; run make proto\n")
             return 1
     return 0
 

@@ -48,6 +48,7 @@ def test_only_the_graph_package_knows_onnx_helper() -> None:
         ("preproc", ("sklearn", "onnxruntime", "grpc", "pandas")),
         ("preproc.runtime", ("sklearn", "grpc", "pandas")),
         ("preproc_server.app", ("sklearn", "pandas")),
+        ("preproc_server.client", ("sklearn", "onnxruntime", "pandas", "polars")),
         ("preproc.cli", ("sklearn", "grpc", "pandas")),
     ],
     ids=str,

@@ -229,11 +229,18 @@ def session_of(
     if form == "packed":
         packed = pack(model)
         model, layout = packed.model, Layout(packed.places, packed.matrices)
-    executor = _opener(backend)(model)
+    executor = opener_of(backend)(model)
     return Session(contract, executor, layout, backend=backend, form=form, mode=mode)
 
 
-def _opener(backend: str) -> Callable[[onnx.ModelProto], Executor]:
+def opener_of(backend: str) -> Callable[[onnx.ModelProto], Executor]:
+    """Find the function that opens an executor of a model.
+
+    Raises
+    ------
+    BackendError
+        When the backend is unknown or its runtime is absent.
+    """
     if backend not in BACKENDS:
         raise BackendError(f"backend {backend!r}: expected one of {sorted(BACKENDS)}")
     module, function = BACKENDS[backend].split(":")

@@ -9,14 +9,19 @@ from threading import Event, Thread
 from typing import Final
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
-from preproc.runtime import prove
+from preproc.runtime import Prepared, prove
 from preproc_server.errors import ListenError
+from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
-from preproc_server.repository import Entry, Gate, Repository, find_versions
-from preproc_server.servicer import SERVICE, Servicer, handlers
+from preproc_server.repository import Entry, Gate, Model, Options, Repository, Snapshot
+from preproc_server.servicer import SERVICE
+from preproc_server.services import Services
 from preproc_server.settings import Settings
+from preproc_server.shadow import Shadow
+from preproc_server.versions import parse_policy
+from preproc_server.watching import Repeated
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -45,12 +50,32 @@ class Server:
         self.port = 0
         self.metrics_port: int | None = None
         self.repository = Repository(
-            find_versions(settings.repository), backend=settings.backend, gate=gate
+            settings.repository,
+            options_of(settings),
+            gate=gate,
+            report=self._report,
+            count=self.metrics.count_check,
+            observe=self._observe,
+        )
+        self.shadow = Shadow(
+            self.repository.shadow_of,
+            self.metrics,
+            calls=settings.shadow_queue_calls,
+            samples=settings.shadow_samples,
+            tolerance=settings.shadow_tolerance,
         )
         self._is_draining = Event()
         self._is_proved = Event()
-        self._health = health.HealthServicer()
+        self.services = Services(
+            settings,
+            self.repository,
+            self.metrics,
+            is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
+        )
+        self._health = self.services.health
         self._page: Page | None = None
+        self._repeated: list[Repeated] = []
+        self._names: set[str] = set()
         self._grpc = grpc.server(
             ThreadPoolExecutor(settings.threads, thread_name_prefix="call"),
             options=channel_options(settings),
@@ -58,6 +83,7 @@ class Server:
         )
         for name in ("", SERVICE, *self.repository.names):
             self._health.set(name, _NOT_SERVING)
+        self.repository.subscribe(self._follow)
 
     def start(self) -> int:
         """Listen, begin to prove, and give the port.
@@ -67,17 +93,10 @@ class Server:
         ListenError
             When the port, or the one for metrics, cannot be had.
         """
-        servicer = Servicer(
-            self.repository,
-            self.metrics,
-            server_name=self.settings.server_name,
-            is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
-        )
-        service = handlers(servicer, self.repository, self.metrics)
-        self._grpc.add_generic_rpc_handlers((service,))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        self.services.add_to(self._grpc)
         self._listen()
         self._grpc.start()
+        self.shadow.start()
         Thread(target=self._prove, name="prove", daemon=True).start()
         return self.port
 
@@ -93,7 +112,12 @@ class Server:
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, wait at most `grace_s` for those under way, and close the port."""
         self.drain()
+        for repeated in self._repeated:
+            repeated.close()
+        self.shadow.close()
+        self._health.end_watches()
         self._grpc.stop(grace_s).wait()
+        self.services.close()
         if self._page is not None:
             self._page.close()
 
@@ -111,20 +135,47 @@ class Server:
             self.metrics_port = self._page.port
 
     def _prove(self) -> None:
-        self.repository.prove_all(self._report)
-        is_serving = self.repository.is_any_proved
-        for name in ("", SERVICE):
-            self._health.set(name, _SERVING if is_serving else _NOT_SERVING)
-        if not is_serving:
-            _LOG.error("no model is served from %s", self.settings.repository)
+        self.repository.start()
+        self._follow(self.repository.served)
         self._is_proved.set()
+        if not self.repository.is_any_proved:
+            _LOG.error("no model is served from %s", self.settings.repository)
+        for act, seconds, name in (
+            (self.repository.poll, self.settings.watch_interval_s, "watch"),
+            (self._check, self.settings.check_interval_s, "check"),
+        ):
+            is_wanted = self.settings.mode == "watch" if name == "watch" else seconds > 0
+            if is_wanted and not self._is_draining.is_set():
+                self._repeated.append(Repeated(act, seconds, name=name))
+
+    def _check(self) -> None:
+        self.repository.self_check()
+
+    def _observe(self, model: Model, prepared: Prepared, answers: Answers) -> None:
+        self.shadow.observe(model, prepared, answers)
+
+    def _follow(self, served: Snapshot) -> None:
+        """Tell health what is served; the whole server only once all are proved or given up."""
+        self._names.update(served)
+        for name in self._names:
+            self._health.set(name, _SERVING if name in served else _NOT_SERVING)
+        if self.repository.is_finished:
+            for name in ("", SERVICE):
+                self._health.set(name, _SERVING if served else _NOT_SERVING)
 
     def _report(self, entry: Entry) -> None:
-        is_proved = entry.state == "proved"
-        self._health.set(entry.name, _SERVING if is_proved else _NOT_SERVING)
-        self.metrics.set_proving(
-            entry.name, entry.version, is_proved=is_proved, seconds=entry.seconds
-        )
+        self.metrics.set_proving(entry)
+
+
+def options_of(settings: Settings) -> Options:
+    """Take what concerns the repository."""
+    return Options(
+        backend=settings.backend,
+        mode=settings.mode,
+        policy=parse_policy(settings.versions),
+        at_start=frozenset(settings.load_models),
+        is_unproved_allowed=settings.allow_unproved,
+    )
 
 
 def serve(settings: Settings) -> None:

@@ -1,57 +1,159 @@
-"""What the calls answer: decode, call the library, encode; knows no server."""
+"""What a call is answered: decode, compute, encode; knows no server."""
 
-from collections.abc import Sequence
-from typing import Final
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from preproc.artifact import CONTRACT_KEY, DIGEST_KEY
+from numpy.typing import NDArray
+
+from preproc.contract import Contract
+from preproc.runtime import Prepared
 from preproc.signature import ROW_ERROR
-from preproc_server import plan, wire
+from preproc_server import companions, delivery, plan
+from preproc_server.calls import Call
+from preproc_server.counters import Statistics, Times
+from preproc_server.door import Policy, check_batch, check_digest
+from preproc_server.errors import UnofferedError
+from preproc_server.loading import Model
 from preproc_server.metrics import Metrics
+from preproc_server.parameters import Options, options_of
 from preproc_server.pb import open_inference_pb2 as pb
-from preproc_server.repository import Model
-
-PLATFORM: Final = "onnxruntime_onnx"
-EXTENSIONS: Final = ("binary_tensor_data", "parameters")
+from preproc_server.shared_memory import Regions
 
 
-def infer(model: Model, request: pb.ModelInferRequest, metrics: Metrics) -> pb.ModelInferResponse:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all calls share.
+
+    Attributes
+    ----------
+    metrics
+        Told of refused rows.
+    statistics
+        Told of each request.
+    regions
+        Shared memory; None where it is turned off.
+    policy
+        What the server decides where a contract leaves a choice.
+    contracts
+        Gives the contracts of a model's versions: digest → contract.
+    clock_s
+        Seconds since 1970, UTC.
+    """
+
+    metrics: Metrics
+    statistics: Statistics = field(default_factory=Statistics)
+    regions: Regions | None = None
+    policy: Policy = field(default_factory=Policy)
+    contracts: Callable[[str], Mapping[str, Contract]] = lambda _: {}
+    clock_s: Callable[[], float] = time.time
+
+
+def infer(
+    model: Model, request: pb.ModelInferRequest, desk: Desk, call: Call
+) -> pb.ModelInferResponse:
     """Answer a batch of rows.
 
     Raises
     ------
-    SignatureError, WireError
+    SignatureError, RequestError, WireError
         When the request does not match the contract or the protocol.
+    ContractError
+        When the caller was built for another contract.
     RefusedRows
         When a row breaks a rule and ``row_error`` was not asked for.
+    ExpiredError
+        When the deadline or the timeout of the request is over.
+    RegionError, UnknownRegionError, UnofferedError
+        When shared memory is asked for and cannot be had.
     """
+    try:
+        return _answer(model, request, desk, call)
+    except Exception:
+        took_ns = time.perf_counter_ns() - call.arrived_ns
+        desk.statistics.count_failure(model.name, model.version, took_ns)
+        raise
+
+
+def check_regions(desk: Desk, call: Call) -> Regions:
+    """Give the shared memory.
+
+    Raises
+    ------
+    UnofferedError
+        When it is turned off, or the caller runs on another machine.
+    """
+    if desk.regions is None:
+        raise UnofferedError(
+            "shared memory: expected a server that offers it, got one that does not"
+        )
+    if not call.is_local:
+        raise UnofferedError("shared memory: expected a caller on this machine, got one elsewhere")
+    return desk.regions
+
+
+def _answer(
+    model: Model, request: pb.ModelInferRequest, desk: Desk, call: Call
+) -> pb.ModelInferResponse:
+    options = options_of(request)
     wanted = plan.wanted_outputs(model.plan, request)
-    is_raw = plan.is_raw_wanted(request)
-    answers = model.session.run_prepared(plan.decode(model.plan, request))
-    row_error = answers[ROW_ERROR]
-    metrics.count_refused(model.name, model.session.signature.rules, row_error)
+    forms = delivery.forms_of(request)
+    regions = check_regions(desk, call) if delivery.is_placed(request) else None
+    if regions is not None:
+        delivery.collect(request, regions)
+    prepared, flagged = _admit(model, request, desk)
+    decoded = time.perf_counter_ns()
+    answers = _compute(model, prepared, desk, call, options)
+    computed = time.perf_counter_ns()
     if ROW_ERROR not in wanted:
-        model.session.raise_refused(row_error)
+        model.session.raise_refused(answers[ROW_ERROR])
+    response = _response(model, request, options)
+    if flagged:
+        response.parameters[companions.FLAGGED].int64_param = flagged
+    if forms:
+        outputs = model.session.signature.outputs
+        delivery.deliver(response, answers, forms, outputs, is_raw=options.is_raw, regions=regions)
+    else:
+        plan.encode(response, {name: answers[name] for name in wanted}, is_raw=options.is_raw)
+    times = Times(call.arrived_ns, call.read_ns, decoded, computed, time.perf_counter_ns())
+    desk.statistics.count(model.name, model.version, prepared.rows, times)
+    return response
+
+
+def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> tuple[Prepared, int]:
+    """Hold a request against the contract; give the batch and how many values are marked."""
+    policy, metrics = desk.policy, desk.metrics
+    digest = companions.digest_of(request)
+    if not check_digest(model.door, policy, digest, lambda: desk.contracts(model.name)):
+        metrics.count_untold_digest(model.name)
+    told, extras = companions.set_apart(model.plan, model.door, policy, request)
+    if extras:
+        metrics.count_extra_columns(model.name, extras)
+    prepared = plan.decode(model.plan, request)
+    found = check_batch(model.door, policy, prepared.feeds, told, desk.clock_s())
+    metrics.count_marks(model.name, found.marks)
+    return prepared, found.flagged
+
+
+def _compute(
+    model: Model, prepared: Prepared, desk: Desk, call: Call, options: Options
+) -> dict[str, NDArray[Any]]:
+    """Run the graph unless nobody waits any more, before it or after it."""
+    call.check_time(options.timeout_us)
+    answers = model.run(prepared)
+    call.check_time(options.timeout_us)
+    desk.metrics.count_refused(model.name, model.session.signature.rules, answers[ROW_ERROR])
+    return answers
+
+
+def _response(
+    model: Model, request: pb.ModelInferRequest, options: Options
+) -> pb.ModelInferResponse:
     response = pb.ModelInferResponse(
         model_name=model.name, model_version=str(model.version), id=request.id
     )
-    return plan.encode(response, {name: answers[name] for name in wanted}, is_raw=is_raw)
-
-
-def describe(model: Model, versions: Sequence[int]) -> pb.ModelMetadataResponse:
-    """Tell names, datatypes and shapes of a model, and give its contract along."""
-    response = pb.ModelMetadataResponse(
-        name=model.name,
-        versions=[str(version) for version in versions],
-        platform=PLATFORM,
-        properties={CONTRACT_KEY: model.contract, DIGEST_KEY: model.digest},
-    )
-    signature = model.session.signature
-    for column in signature.columns:
-        datatype = wire.BY_DTYPE[column.dtype].wire
-        response.inputs.add(name=column.name, datatype=datatype, shape=[-1, column.width])
-    for output in signature.outputs:
-        shape = [-1] if output.width is None else [-1, output.width]
-        datatype = wire.BY_DTYPE[output.dtype].wire
-        response.outputs.add(name=output.name, datatype=datatype, shape=shape)
-    response.outputs.add(name=ROW_ERROR, datatype="INT32", shape=[-1])
+    response.parameters[companions.DIGEST].string_param = model.door.digest
+    if options.sequence_id is not None:
+        response.parameters["sequence_id"].CopyFrom(request.parameters["sequence_id"])
     return response

@@ -4,21 +4,53 @@
 
     PreprocError
     ├── WireError           a request that does not follow the protocol
+    ├── RequestError        fields of a request that break the contract, row by row
+    ├── ContractError       a caller that knows another contract than the one served
     ├── UnknownModelError   a name or version that the repository does not hold
     ├── NotReadyError       a model that is not proved, or not yet
+    ├── LoadError           a version that cannot be loaded, or fails its gate
+    ├── ControlError        a load or unload by hand where the repository decides itself
+    ├── RouteError          a ``serving.json`` that cannot be read or written
+    ├── ExpiredError        a request whose deadline or timeout is over
+    ├── BusyError           more than is held at once
+    ├── UnofferedError      an extension that is turned off
+    ├── RegionError         shared memory that cannot be opened or is too small
+    │   ├── TakenError      a region's name that is in use
+    │   └── UnknownRegionError  a region that was not registered
     ├── ListenError         a port that cannot be had
-    └── ServerError         (client) what a server answered in place of an answer
+    └── ServerError         what a client was answered: see `preproc_server.client.errors`
 
 Texts that clients of the protocol compare are worded as Triton words them.
 """
 
-import grpc
+from collections.abc import Sequence
 
 from preproc.errors import PreprocError
 
 
 class WireError(PreprocError):
     """A request that does not follow the protocol; nothing was computed."""
+
+
+class RequestError(PreprocError):
+    """Fields of a request that break the contract; nothing was computed.
+
+    Parameters
+    ----------
+    violations
+        For each field at fault its path, such as ``rows[3].age`` or ``inputs[age]``, and the rule
+        that it breaks in words.
+    """
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        self.violations = tuple(violations)
+        shown = [f"{field}: {rule}" for field, rule in self.violations[:5]]
+        rest = len(self.violations) - len(shown)
+        super().__init__("; ".join(shown) + (f"; and {rest} more violations" if rest else ""))
+
+
+class ContractError(PreprocError):
+    """A caller that knows another contract than the one served."""
 
 
 class UnknownModelError(PreprocError):
@@ -29,22 +61,57 @@ class NotReadyError(PreprocError):
     """A model whose golden vectors have not passed in this process."""
 
 
-class ListenError(PreprocError):
-    """A port that cannot be had."""
+class LoadError(PreprocError):
+    """A version that cannot be loaded, or does not reproduce its golden vectors."""
 
 
-class ServerError(PreprocError):
-    """What a server answered in place of an answer.
+class ControlError(PreprocError):
+    """A load or unload by hand where the repository decides by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("explicit model load / unload is not allowed if polling is enabled")
+
+
+class RouteError(PreprocError):
+    """A ``serving.json`` that cannot be read or written.
 
     Parameters
     ----------
-    code
-        gRPC status.
-    message
-        The server's text.
+    path
+        The file at fault.
+    problem
+        What was expected, what came.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        self.code = code
-        self.message = message
-        super().__init__(f"server: {code.name}: {message}")
+    def __init__(self, path: object, problem: str) -> None:
+        self.path = str(path)
+        self.problem = problem
+        super().__init__(f"route {str(path)!r}: {problem}")
+
+
+class ExpiredError(PreprocError):
+    """A request whose deadline or timeout is over before it is answered."""
+
+
+class BusyError(PreprocError):
+    """More than the server holds at once."""
+
+
+class UnofferedError(PreprocError):
+    """An extension of the protocol that is turned off, or not for this caller."""
+
+
+class RegionError(PreprocError):
+    """Shared memory that cannot be opened, or ends before what is asked for."""
+
+
+class TakenError(RegionError):
+    """A name of a region that is in use."""
+
+
+class UnknownRegionError(RegionError):
+    """A region that was not registered."""
+
+
+class ListenError(PreprocError):
+    """A port that cannot be had."""

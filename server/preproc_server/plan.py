@@ -7,6 +7,7 @@ quick way; any other order is looked up by name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,13 @@ def plan_of(model: str, signature: Signature, layout: Layout) -> Plan:
         Tensor(column.name, model, wire.BY_DTYPE[column.dtype], column.width)
         for column in signature.columns
     )
+    starts: dict[str, dict[int, int]] = {matrix: {} for matrix in layout.inputs}
+    for position, column in enumerate(columns):
+        matrix, start = layout.places[column.name]
+        starts[matrix][start] = position
     matrices = []
     for matrix, (dtype, _) in layout.inputs.items():
-        starts = {
-            layout.places[column.name][1]: position
-            for position, column in enumerate(columns)
-            if layout.places[column.name][0] == matrix
-        }
-        positions = tuple(starts[start] for start in sorted(starts))
+        positions = tuple(position for _, position in sorted(starts[matrix].items()))
         widths = tuple(columns[position].width for position in positions)
         matrices.append(MatrixPlan(matrix, wire.BY_DTYPE[dtype], positions, widths))
     return Plan(
@@ -133,7 +133,7 @@ def wanted_outputs(plan: Plan, request: pb.ModelInferRequest) -> tuple[str, ...]
     Raises
     ------
     WireError
-        For an unknown output, one named twice, or one asked for in a way that is not offered.
+        For an unknown output, or one named twice.
     """
     if not request.outputs:
         return plan.outputs
@@ -143,9 +143,6 @@ def wanted_outputs(plan: Plan, request: pb.ModelInferRequest) -> tuple[str, ...]
             raise WireError(f"unexpected inference output {output.name!r} for model {plan.model!r}")
         if output.name in wanted:
             raise WireError(f"output {output.name!r} already exists in request")
-        for key in output.parameters:
-            if key == "classification" or key.startswith("shared_memory"):
-                raise WireError(f"output {output.name!r}: {key!r} is not offered; leave it out")
         wanted.append(output.name)
     return tuple(wanted)
 
@@ -162,22 +159,6 @@ def encode(
         else:
             output.contents.CopyFrom(wire.contents_of(array))
     return response
-
-
-def is_raw_wanted(request: pb.ModelInferRequest) -> bool:
-    """Tell whether the answer is to be raw, as it is unless ``binary_data_output`` is false.
-
-    Raises
-    ------
-    WireError
-        When that parameter is no boolean.
-    """
-    if "binary_data_output" not in request.parameters:
-        return True
-    parameter = request.parameters["binary_data_output"]
-    if parameter.WhichOneof("parameter_choice") != "bool_param":
-        raise WireError("parameter 'binary_data_output': expected bool_param, got another kind")
-    return parameter.bool_param
 
 
 def _order(plan: Plan, inputs: Sequence[pb.ModelInferRequest.InferInputTensor]) -> Sequence[int]:
@@ -267,9 +248,12 @@ def _of_raw(
         for position in matrix.positions:
             texts += wire.texts_of_raw(columns[position], raws[position], rows)
         return _interleave(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
-    for position in matrix.positions:
-        wire.check_raw(columns[position], raws[position], rows)
     pieces = [raws[position] for position in matrix.positions]
+    want = rows * matrix.datatype.size_bytes
+    is_usual = max(matrix.widths) == 1 and all(len(piece) == want for piece in pieces)
+    if not is_usual or matrix.datatype.dtype == "bool":
+        for position in matrix.positions:
+            wire.check_raw(columns[position], raws[position], rows)
     return _interleave(wire.numbers_of_raw(matrix.datatype, pieces), matrix.widths, rows)
 
 
@@ -279,14 +263,20 @@ def _of_contents(
     contents: Sequence[pb.InferTensorContents],
     rows: int,
 ) -> NDArray[Any]:
-    values: list[Any] = []
     if matrix.datatype.is_text:
+        texts: list[str] = []
         for position in matrix.positions:
-            values += wire.texts_of_contents(columns[position], contents[position], rows)
-        return _interleave(wire.text_array(values, (len(values),)), matrix.widths, rows)
-    for position in matrix.positions:
-        values += wire.numbers_of_contents(columns[position], contents[position], rows)
-    return _interleave(np.array(values, matrix.datatype.dtype), matrix.widths, rows)
+            texts += wire.texts_of_contents(columns[position], contents[position], rows)
+        return _interleave(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
+    numbers = [
+        wire.numbers_of_contents(columns[position], contents[position], rows)
+        for position in matrix.positions
+    ]
+    if isinstance(numbers[0], np.ndarray):
+        flat = np.concatenate(numbers)
+    else:
+        flat = np.array(list(chain.from_iterable(numbers)), matrix.datatype.dtype)
+    return _interleave(flat.astype(matrix.datatype.dtype, copy=False), matrix.widths, rows)
 
 
 def _interleave(flat: NDArray[Any], widths: Sequence[int], rows: int) -> NDArray[Any]:

@@ -1,194 +1,101 @@
-"""The models of a folder: found, loaded, proved, looked up by name and version."""
+"""The models of a folder: looked up by name and version, loaded, checked, promoted.
 
-import json
+Look-ups read one immutable state and never wait; changes come one after another and swap it.
+"""
+
 import logging
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import Final, Literal
+from typing import Any, Final
 
-from preproc.artifact import Artifact, read_artifact
-from preproc.contract import contract_to_json
-from preproc.errors import ArtifactError, PreprocError
-from preproc.runtime import Session, open_session, prove
-from preproc_server.errors import NotReadyError, UnknownModelError, WireError
-from preproc_server.plan import Plan, plan_of
+from preproc_server import promotion
+from preproc_server.checks import Check, check_model
+from preproc_server.errors import ControlError, UnknownModelError
+from preproc_server.keeper import Keeper, Options
+from preproc_server.loading import Gate, Model
+from preproc_server.lookup import default_of, find_model, route_of
+from preproc_server.routes import Route
+from preproc_server.state import Entry, Snapshot
+from preproc_server.versions import check_name, find_versions
+
+__all__ = ["Check", "Entry", "Gate", "Model", "Options", "Repository", "Route", "Snapshot"]
 
 _LOG: Final = logging.getLogger(__name__)
-_VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
-
-Gate = Callable[[Session, Artifact], object]
-"""Raises when a session does not reproduce the golden vectors of its artifact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One version, loaded.
-
-    Attributes
-    ----------
-    name, version
-        Where it stands in the repository.
-    session
-        Runs its graph; called from several threads.
-    plan
-        How requests are read.
-    contract
-        As JSON text.
-    digest
-        SHA-256 of the artifact, hexadecimal.
-    """
-
-    name: str
-    version: int
-    session: Session
-    plan: Plan
-    contract: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One version in the repository.
-
-    Attributes
-    ----------
-    name, version, path
-        Where it was found.
-    state
-        ``waiting`` until it is ``proved`` or ``failed``.
-    model
-        Once proved.
-    reason
-        Once failed.
-    seconds
-        Time that loading and proving took.
-    """
-
-    name: str
-    version: int
-    path: Path
-    state: Literal["waiting", "proved", "failed"] = "waiting"
-    model: Model | None = None
-    reason: str = ""
-    seconds: float = 0.0
-
-
-def find_versions(repository: Path) -> dict[str, dict[int, Path]]:
-    """Find ``<name>/<version>/`` folders, sorted; hidden folders and other files are passed over.
-
-    Raises
-    ------
-    ArtifactError
-        When the repository cannot be listed.
-    """
-    try:
-        homes = sorted(home for home in repository.iterdir() if home.is_dir())
-    except OSError as error:
-        problem = f"expected a folder of models, got {error.strerror}"
-        raise ArtifactError(repository, problem) from error
-    found = {}
-    for home in homes:
-        if home.name.startswith("."):
-            continue
-        numbers = [path for path in home.iterdir() if _VERSION.fullmatch(path.name)]
-        if not numbers:
-            _LOG.warning("model %r: expected a numbered version, got none; passed over", home.name)
-            continue
-        found[home.name] = {int(path.name): path for path in sorted(numbers, key=_number)}
-    return found
-
-
-def load(name: str, version: int, path: Path, *, backend: str, gate: Gate) -> Model:
-    """Read, open and prove one version.
-
-    Raises
-    ------
-    PreprocError
-        When the folder is broken, the backend cannot run it, or the gate objects.
-    """
-    artifact = read_artifact(path)
-    if artifact.contract.name != name:
-        problem = f"expected a folder named {artifact.contract.name!r}, got {name!r}; rename it"
-        raise ArtifactError(path, problem)
-    session = open_session(path, backend=backend, mode=artifact.contract.mode, verify=False)
-    gate(session, artifact)
-    plan = plan_of(name, session.signature, session.layout)
-    contract = json.dumps(contract_to_json(artifact.contract), allow_nan=False)
-    return Model(name, version, session, plan, contract, artifact.digest)
 
 
 class Repository:
-    """The state of all models; look-ups are safe while another thread proves.
+    """All models of a folder.
 
     Parameters
     ----------
-    found
-        Name → version → folder, as `find_versions` gives it; the latest version of each is served.
-    backend
-        Executor of the graphs.
-    gate
-        Proves a session.
+    root
+        Folder of ``<name>/<version>/`` folders.
+    options
+        How it is served.
+    count
+        Hears of each check.
+    rest
+        What `Keeper` takes: ``gate``, ``report``, ``observe``, ``models``, ``clock``.
     """
 
     def __init__(
-        self, found: Mapping[str, Mapping[int, Path]], *, backend: str = "cpu", gate: Gate = prove
+        self,
+        root: Path,
+        options: Options | None = None,
+        *,
+        count: Callable[[Check], None] = lambda _: None,
+        **rest: Any,
     ) -> None:
-        self._backend = backend
-        self._gate = gate
-        self._lock = Lock()
-        self._entries = {
-            name: {version: Entry(name, version, versions[version])}
-            for name, versions in found.items()
-            for version in [max(versions)]
-        }
+        self._count = count
+        self._keeper = Keeper(root, options or Options(), **rest)
+        self._models = self._keeper.models
+        self._draw = random.SystemRandom().random
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of all models, proved or not."""
-        return tuple(self._entries)
+        """Names of all models that are served, waiting or failed."""
+        return tuple(self._models.current().entries)
 
     @property
     def is_finished(self) -> bool:
         """Whether every version is proved or given up."""
-        return all(entry.state != "waiting" for entry in self._all())
+        return all(entry.state != "waiting" for entry in self._entries())
 
     @property
     def is_any_proved(self) -> bool:
-        """Whether at least one version is proved."""
-        return any(entry.state == "proved" for entry in self._all())
+        """Whether at least one version is served."""
+        return bool(self._models.current().served)
 
-    def prove_all(
-        self,
-        report: Callable[[Entry], None],
-        *,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        """Load and prove every version, one after another; `report` hears of each outcome."""
-        for waiting in self._all():
-            started = clock()
-            entry = replace(self._proved(waiting), seconds=clock() - started)
-            with self._lock:
-                self._entries[entry.name][entry.version] = entry
-            report(entry)
+    @property
+    def served(self) -> Snapshot:
+        """All that is served: name → version → model."""
+        return self._models.current().served
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
+        """Call back with all that is served, now and after each swap, in their order."""
+        self._models.subscribe(callback)
 
     def versions(self, name: str) -> Sequence[int]:
-        """Proved versions of a name, ascending."""
-        entries = self._of_name(name)
-        return sorted(entry.version for entry in entries if entry.state == "proved")
+        """Versions of a name that are served, ascending; raises `UnknownModelError`."""
+        state = self._models.current()
+        if name not in state.entries:
+            raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
+        return list(state.served.get(name, ()))
 
-    def model(self, name: str, version: str) -> Model:
-        """Look a proved model up.
+    def model(self, name: str, version: str, *, key: str = "") -> Model:
+        """Look a model up that is served.
 
         Parameters
         ----------
         name
             Of the model.
         version
-            Decimal integer above 0; empty for the latest version that is proved.
+            Decimal integer above 0; empty for the default, or its canary by share.
+        key
+            Calls with one key get one version while the route stays as it is; empty for the
+            luck of the draw.
 
         Raises
         ------
@@ -199,56 +106,172 @@ class Repository:
         WireError
             When the version is no such number.
         """
-        entries = self._of_name(name)
-        if version:
-            entries = [entry for entry in entries if entry.version == _parse_version(version)]
-            if not entries:
-                raise UnknownModelError(
-                    f"Request for unknown model: {name!r} version {version} is not found"
-                )
-        proved = [entry.model for entry in entries if entry.model is not None]
-        if not proved:
-            is_waiting = any(entry.state == "waiting" for entry in entries)
-            got = "one that is still being proved; try again" if is_waiting else "a failed one"
-            raise NotReadyError(
-                f"model {name!r}: expected one that reproduced its golden vectors, got {got}"
-            )
-        return max(proved, key=lambda model: model.version)
+        return find_model(self._models.current(), name, version, key=key, draw=self._draw)
 
-    def _proved(self, entry: Entry) -> Entry:
-        title = f"model {entry.name!r} version {entry.version}"
-        try:
-            model = load(
-                entry.name, entry.version, entry.path, backend=self._backend, gate=self._gate
-            )
-        except PreprocError as error:
-            _LOG.error("%s is not served: %s", title, error)  # the text says all
-            return replace(entry, state="failed", reason=str(error))
-        except Exception as error:  # noqa: BLE001  # one broken model must not take the others along
-            _LOG.exception("%s is not served", title)
-            return replace(entry, state="failed", reason=repr(error))
-        _LOG.info("%s is proved, digest %s", title, model.digest)
-        return replace(entry, state="proved", model=model)
+    def default(self, name: str) -> int | None:
+        """Version that answers a call that names none, the canary apart."""
+        return default_of(self._models.current(), name)
 
-    def _of_name(self, name: str) -> list[Entry]:
-        with self._lock:
-            if name not in self._entries:
+    def route(self, name: str) -> Route:
+        """Versions of a name and their duties."""
+        return route_of(self._models.current(), name)
+
+    def index(self) -> Sequence[Entry]:
+        """Give every version in memory or in the folder, by name and version."""
+        entries = {(entry.name, entry.version): entry for entry in self._entries()}
+        for name, versions in find_versions(self._keeper.root).items():
+            for number, path in versions.items():
+                absent = Entry(name, number, path, "unloaded", reason="unloaded")
+                entries.setdefault((name, number), absent)
+        return [entries[place] for place in sorted(entries)]
+
+    def start(self) -> None:
+        """Load and prove what waits, one name after another."""
+        for name in self.names:
+            self._keeper.follow(name)
+
+    def poll(self) -> None:
+        """Follow the folder: load what is new or has changed, drop what has gone."""
+        for name in sorted({*find_versions(self._keeper.root), *self.names}):
+            self._keeper.follow(name)
+
+    def load(self, name: str, *, version: int | None = None) -> None:
+        """Load a version anew, by default those that the policy chooses.
+
+        The versions served before stay until the new ones are proved.
+
+        Raises
+        ------
+        ControlError
+            When the mode is not ``explicit``.
+        WireError
+            When the name cannot be one.
+        LoadError
+            When there is nothing to load, or it fails; what was served stays.
+        """
+        self._check_explicit(name)
+        self._keeper.load(name, version)
+
+    def unload(self, name: str) -> None:
+        """Drop all versions of a model; calls under way end first.
+
+        Raises
+        ------
+        ControlError, WireError
+            As `load` does.
+        UnknownModelError
+            When it is not loaded.
+        """
+        self._check_explicit(name)
+        with self._keeper.changing:
+            if name not in self._models.current().entries:
                 raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
-            return list(self._entries[name].values())
+            self._keeper.put(name, {}, None)
 
-    def _all(self) -> list[Entry]:
-        with self._lock:
-            return [entry for versions in self._entries.values() for entry in versions.values()]
+    def promote(self, name: str, version: int) -> None:
+        """Make a version the default, for good: a restart keeps it. Loads it when need be.
 
+        Raises
+        ------
+        WireError
+            When the name cannot be one.
+        LoadError
+            When the version is not there or fails its gate; the default stays.
+        RouteError
+            When it cannot be written down; the default stays.
+        """
+        promotion.promote(self._keeper, name, version)
 
-def _number(path: Path) -> int:
-    return int(path.name)
+    def roll_back(self, name: str) -> int:
+        """Make the default of before the last promotion the default again, and tell it.
 
+        Where nothing was promoted, it is the version below the default.
 
-def _parse_version(text: str) -> int:
-    if not _VERSION.fullmatch(text):
-        raise WireError(
-            f"failed to get model version from specified version string {text!r} "
-            "(details: stol), version should be an integral value > 0"
-        )
-    return int(text)
+        Raises
+        ------
+        WireError, RouteError
+            As `promote` does.
+        LoadError
+            When there is no version to go back to, or it fails its gate; the default stays.
+        """
+        return promotion.roll_back(self._keeper, name)
+
+    def split(self, name: str, version: int | None, share: float) -> None:
+        """Let a canary answer a share of the calls, from 0 to 1; None ends it. A restart keeps it.
+
+        Raises
+        ------
+        WireError, LoadError, RouteError
+            As `promote` does.
+        """
+        promotion.split(self._keeper, name, version, share)
+
+    def shadow(self, name: str, version: int | None) -> None:
+        """Let a version score the default's calls, unheard; None ends it. A restart keeps it.
+
+        Raises
+        ------
+        WireError, LoadError, RouteError
+            As `promote` does.
+        """
+        promotion.shadow(self._keeper, name, version)
+
+    def shadow_of(self, model: Model) -> Model | None:
+        """Give the version that scores the calls of this one too, where it is the default."""
+        state = self._models.current()
+        number = route_of(state, model.name).shadow
+        if number is None or number == model.version:
+            return None
+        is_default = default_of(state, model.name) == model.version
+        return state.served.get(model.name, {}).get(number) if is_default else None
+
+    def self_check(self, name: str = "", version: str = "") -> Sequence[Check]:
+        """Replay golden vectors now; a version that fails is no longer served.
+
+        Parameters
+        ----------
+        name
+            Of one model; empty for all.
+        version
+            Of that model; empty for all that are served.
+
+        Raises
+        ------
+        UnknownModelError, NotReadyError, WireError
+            As `model` does.
+        """
+        models = [model for of in self._models.current().served.values() for model in of.values()]
+        if name and version:
+            models = [self.model(name, version)]
+        elif name:
+            self.model(name, "")
+            models = [model for model in models if model.name == name]
+        checks = [check_model(model, self._keeper.gate, self._keeper.clock) for model in models]
+        for model, check in zip(models, checks, strict=True):
+            self._count(check)
+            if not check.is_pass and model.is_proved:
+                self._withdraw(model, check)
+        return checks
+
+    def _withdraw(self, model: Model, check: Check) -> None:
+        """Serve a version no longer, until it is loaded anew."""
+        with self._keeper.changing:
+            entries = self._models.current().entries.get(model.name, {})
+            entry = entries.get(model.version)
+            if entry is None or entry.model is not model:
+                return
+            _LOG.error(
+                "model %r version %d fails its check: %s", check.name, check.version, check.reason
+            )
+            failed = replace(entry, state="failed", model=None, reason=check.reason)
+            route = self.route(model.name)
+            self._keeper.put(model.name, {**entries, model.version: failed}, route)
+
+    def _check_explicit(self, name: str) -> None:
+        check_name(name)
+        if self._keeper.options.mode != "explicit":
+            raise ControlError
+
+    def _entries(self) -> list[Entry]:
+        entries = self._models.current().entries
+        return [entry for versions in entries.values() for entry in versions.values()]

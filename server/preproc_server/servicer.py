@@ -1,29 +1,39 @@
-"""The six calls of ``inference.GRPCInferenceService``: look up, ask the core, answer.
+"""The calls of ``inference.GRPCInferenceService``: look up, ask the core, answer.
 
-Methods raise the library's errors; `handlers` wraps each so that an error becomes a status and
-every call is counted.
+Methods raise the library's errors; `Guard` turns each into a status.
 """
 
-import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from threading import Semaphore
 from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
 
-from preproc_server import core
-from preproc_server.errors import NotReadyError, UnknownModelError
-from preproc_server.metrics import Metrics
+from preproc_server import core, descriptions
+from preproc_server.calls import Answer, Call, Guard, Service, serialize
+from preproc_server.core import Desk
+from preproc_server.errors import NotReadyError, UnknownModelError, WireError
+from preproc_server.lanes import Lane
+from preproc_server.loading import Model
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.repository import Repository
-from preproc_server.status import status_of
 
 SERVICE: Final = "inference.GRPCInferenceService"
 DISTRIBUTION: Final = "preproc-runtime"
-
-_LOG: Final = logging.getLogger(__name__)
+EXTENSIONS: Final = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "sequence",
+    "statistics",
+)
+SHARED_MEMORY: Final = "system_shared_memory"
+FINAL: Final = "triton_final_response"
 
 
 class Servicer:
@@ -33,8 +43,8 @@ class Servicer:
     ----------
     repository
         Models.
-    metrics
-        Told of refused rows.
+    desk
+        What all calls share.
     server_name
         What ServerMetadata says.
     is_ready
@@ -44,82 +54,189 @@ class Servicer:
     def __init__(
         self,
         repository: Repository,
-        metrics: Metrics,
+        desk: Desk,
         *,
         server_name: str,
         is_ready: Callable[[], bool],
     ) -> None:
         self._repository = repository
-        self._metrics = metrics
+        self._desk = desk
         self._server_name = server_name
         self._is_ready = is_ready
 
-    def server_live(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
+    def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         """Answer at all."""
         return pb.ServerLiveResponse(live=True)
 
-    def server_ready(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
+    def server_ready(self, _: pb.ServerReadyRequest, __: Call) -> pb.ServerReadyResponse:
         """Tell whether proving has ended and draining has not begun."""
         return pb.ServerReadyResponse(ready=self._is_ready())
 
-    def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
-        """Tell whether a model is proved; one that is not known is not ready."""
+    def model_ready(self, request: pb.ModelReadyRequest, _: Call) -> pb.ModelReadyResponse:
+        """Tell whether a model is served; one that is not known is not ready."""
         try:
             self._repository.model(request.name, request.version)
         except (NotReadyError, UnknownModelError):
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
 
-    def server_metadata(self, _: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
+    def server_metadata(self, _: pb.ServerMetadataRequest, __: Call) -> pb.ServerMetadataResponse:
         """Name the server and what it can do."""
+        is_shared = self._desk.regions is not None
+        extensions = (*EXTENSIONS, SHARED_MEMORY) if is_shared else EXTENSIONS
         return pb.ServerMetadataResponse(
-            name=self._server_name, version=server_version(), extensions=core.EXTENSIONS
+            name=self._server_name, version=server_version(), extensions=extensions
         )
 
-    def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
+    def model_metadata(self, request: pb.ModelMetadataRequest, _: Call) -> pb.ModelMetadataResponse:
         """Tell names, datatypes and shapes of a model."""
         model = self._repository.model(request.name, request.version)
-        return core.describe(model, self._repository.versions(request.name))
+        return descriptions.describe(model, self._repository.versions(request.name))
 
-    def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+    def model_config(self, request: pb.ModelConfigRequest, _: Call) -> pb.ModelConfigResponse:
+        """Tell the configuration of a model."""
+        return descriptions.config_of(self._repository.model(request.name, request.version))
+
+    def model_statistics(
+        self, request: pb.ModelStatisticsRequest, _: Call
+    ) -> pb.ModelStatisticsResponse:
+        """Tell the counters of one version, of all of a model, or of all models."""
+        response = pb.ModelStatisticsResponse()
+        for name, number in self._versions(request.name, request.version):
+            totals = self._desk.statistics.totals(name, number)
+            response.model_stats.append(descriptions.statistics_of(name, number, totals))
+        return response
+
+    def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
         """Answer a batch of rows."""
-        model = self._repository.model(request.model_name, request.model_version)
-        return core.infer(model, request, self._metrics)
+        return core.infer(self._model(request, call), request, self._desk, call)
+
+    def stream_infer(
+        self, request: pb.ModelInferRequest, call: Call
+    ) -> pb.ModelStreamInferResponse:
+        """Answer one batch of a stream."""
+        response = core.infer(self._model(request, call), request, self._desk, call)
+        response.parameters[FINAL].bool_param = True
+        return pb.ModelStreamInferResponse(infer_response=response)
+
+    def repository_index(
+        self, request: pb.RepositoryIndexRequest, _: Call
+    ) -> pb.RepositoryIndexResponse:
+        """List the versions of all models."""
+        return descriptions.index_of(self._repository.index(), is_ready_only=request.ready)
+
+    def repository_model_load(
+        self, request: pb.RepositoryModelLoadRequest, _: Call
+    ) -> pb.RepositoryModelLoadResponse:
+        """Load and prove a model."""
+        name = _named(request)
+        if request.parameters:
+            raise WireError(
+                f"failed to load {name!r}: expected no parameters, since a model is served as it "
+                f"was proved, got {sorted(request.parameters)}"
+            )
+        self._repository.load(name)
+        is_told = not request.model_name  # KServe's client, which reads the answer
+        return pb.RepositoryModelLoadResponse(model_name=name if is_told else "", isLoaded=is_told)
+
+    def repository_model_unload(
+        self, request: pb.RepositoryModelUnloadRequest, _: Call
+    ) -> pb.RepositoryModelUnloadResponse:
+        """Serve a model no longer."""
+        name = _named(request)
+        self._repository.unload(name)
+        is_told = not request.model_name
+        return pb.RepositoryModelUnloadResponse(
+            model_name=name if is_told else "", isUnloaded=is_told
+        )
+
+    def shared_memory_status(
+        self, request: pb.SystemSharedMemoryStatusRequest, call: Call
+    ) -> pb.SystemSharedMemoryStatusResponse:
+        """Tell the regions that are registered."""
+        response = pb.SystemSharedMemoryStatusResponse()
+        for region in core.check_regions(self._desk, call).status(request.name):
+            told = response.regions[region.name]
+            told.name, told.key = region.name, region.key
+            told.offset, told.byte_size = region.offset, region.size_bytes
+        return response
+
+    def shared_memory_register(
+        self, request: pb.SystemSharedMemoryRegisterRequest, call: Call
+    ) -> pb.SystemSharedMemoryRegisterResponse:
+        """Open memory that a client on this machine has made."""
+        regions = core.check_regions(self._desk, call)
+        regions.register(request.name, request.key, request.offset, request.byte_size)
+        return pb.SystemSharedMemoryRegisterResponse()
+
+    def shared_memory_unregister(
+        self, request: pb.SystemSharedMemoryUnregisterRequest, call: Call
+    ) -> pb.SystemSharedMemoryUnregisterResponse:
+        """Give one region back, or all."""
+        core.check_regions(self._desk, call).unregister(request.name)
+        return pb.SystemSharedMemoryUnregisterResponse()
+
+    def _model(self, request: pb.ModelInferRequest, call: Call) -> Model:
+        key = "" if request.model_version else call.key
+        return self._repository.model(request.model_name, request.model_version, key=key)
+
+    def _versions(self, name: str, number: str) -> list[tuple[str, int]]:
+        if name:
+            model = self._repository.model(name, number)
+            numbers = [model.version] if number else self._repository.versions(name)
+            return [(name, found) for found in numbers]
+        names = sorted(self._repository.names)
+        return [(name, found) for name in names for found in self._repository.versions(name)]
 
 
 def handlers(
-    servicer: Servicer,
-    repository: Repository,
-    metrics: Metrics,
-    *,
-    clock: Callable[[], float] = time.perf_counter,
+    servicer: Servicer, guard: Guard, lane: Lane, turns: Semaphore
 ) -> grpc.GenericRpcHandler:
-    """Make the service of a servicer, each method guarded and counted."""
-    methods: dict[str, tuple[Callable[[Any], Message], type[Message]]] = {
+    """Make the service of a servicer, each method guarded; streams have a lane of their own."""
+    methods = {
+        method: grpc.unary_unary_rpc_method_handler(
+            guard.unary(method, answer), request_class.FromString, serialize
+        )
+        for method, (answer, request_class) in unary_methods(servicer).items()
+    }
+    stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns)
+    methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
+        lane.carry(stream), pb.ModelInferRequest.FromString, serialize
+    )
+    return Service(SERVICE, methods)
+
+
+def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, type[Message]]]:
+    """Name each method of one request and one response, with the message that it takes."""
+    found: dict[str, tuple[Callable[[Any, Call], Message], type[Message]]] = {
         "ServerLive": (servicer.server_live, pb.ServerLiveRequest),
         "ServerReady": (servicer.server_ready, pb.ServerReadyRequest),
         "ModelReady": (servicer.model_ready, pb.ModelReadyRequest),
         "ServerMetadata": (servicer.server_metadata, pb.ServerMetadataRequest),
         "ModelMetadata": (servicer.model_metadata, pb.ModelMetadataRequest),
         "ModelInfer": (servicer.model_infer, pb.ModelInferRequest),
+        "ModelConfig": (servicer.model_config, pb.ModelConfigRequest),
+        "ModelStatistics": (servicer.model_statistics, pb.ModelStatisticsRequest),
+        "RepositoryIndex": (servicer.repository_index, pb.RepositoryIndexRequest),
+        "RepositoryModelLoad": (servicer.repository_model_load, pb.RepositoryModelLoadRequest),
+        "RepositoryModelUnload": (
+            servicer.repository_model_unload,
+            pb.RepositoryModelUnloadRequest,
+        ),
+        "SystemSharedMemoryStatus": (
+            servicer.shared_memory_status,
+            pb.SystemSharedMemoryStatusRequest,
+        ),
+        "SystemSharedMemoryRegister": (
+            servicer.shared_memory_register,
+            pb.SystemSharedMemoryRegisterRequest,
+        ),
+        "SystemSharedMemoryUnregister": (
+            servicer.shared_memory_unregister,
+            pb.SystemSharedMemoryUnregisterRequest,
+        ),
     }
-    known = frozenset(repository.names)
-
-    def count(method: str, request: Any, code: grpc.StatusCode, seconds: float) -> None:
-        name = getattr(request, "model_name", "") or getattr(request, "name", "")
-        metrics.count_call(name if name in known else "", method, code.name, seconds)
-
-    return grpc.method_handlers_generic_handler(
-        SERVICE,
-        {
-            method: grpc.unary_unary_rpc_method_handler(
-                _guarded(method, answer, count, clock),
-                request_deserializer=request_class.FromString,
-                response_serializer=_serialize,
-            )
-            for method, (answer, request_class) in methods.items()
-        },
-    )
+    return found
 
 
 def server_version() -> str:
@@ -130,36 +247,10 @@ def server_version() -> str:
         return "0"
 
 
-def _guarded(
-    method: str,
-    answer: Callable[[Any], Message],
-    count: Callable[[str, Any, grpc.StatusCode, float], None],
-    clock: Callable[[], float],
-) -> Callable[[Any, grpc.ServicerContext], Message]:
-    """Turn errors into statuses and count every call."""
-
-    def call(request: Any, context: grpc.ServicerContext) -> Message:
-        started = clock()
-        response, code, text = _attempt(method, answer, request)
-        count(method, request, code, clock() - started)
-        if response is None:
-            context.abort(code, text)
-        return response
-
-    return call
+def _named(request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest) -> str:
+    return request.model_name or request.repository_name
 
 
-def _attempt(
-    method: str, answer: Callable[[Any], Message], request: Any
-) -> tuple[Message | None, grpc.StatusCode, str]:
-    try:
-        return answer(request), grpc.StatusCode.OK, ""
-    except Exception as error:  # noqa: BLE001  # whatever happens, the client gets a status
-        code, text = status_of(error)
-        if code is grpc.StatusCode.INTERNAL:
-            _LOG.exception("%s: internal error", method)
-        return None, code, text
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+def _refused(request: pb.ModelInferRequest, text: str) -> Message:
+    answer = pb.ModelInferResponse(id=request.id)
+    return pb.ModelStreamInferResponse(error_message=text, infer_response=answer)

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, DirectoryPath, Field, NonNegativeFloat, Pos
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from preproc.runtime import BACKENDS
+from preproc_server.versions import parse_policy
 
 MEBIBYTE: Final = 2**20
 MAX_MESSAGE_BYTES: Final = 2**31 - 1
@@ -19,6 +20,11 @@ def _known_backend(name: str) -> str:
     if name not in BACKENDS:
         raise ValueError(f"expected one of {sorted(BACKENDS)}, got {name!r}")
     return name
+
+
+def _known_policy(text: str) -> str:
+    parse_policy(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -54,8 +60,43 @@ class Settings(BaseSettings):
         Kubernetes kills.
     backend
         Executor of the graphs, never replaced by another.
+    mode
+        ``none``: what the repository holds at the start; ``watch``: what it holds by now;
+        ``explicit``: what clients load by name.
+    watch_interval_s
+        Time between two looks at the repository.
+    load_models
+        Names that are loaded at the start in explicit mode, ``["*"]`` for all.
     versions
-        Which versions of a name are served.
+        Which versions of a name are served: ``latest``, ``latest:2``, ``all`` or ``1,3``; those
+        that its ``serving.json`` names come on top.
+    allow_unproved
+        Whether plain ONNX models are served, which no golden vectors prove.
+    check_interval_s
+        Time between two replays of the golden vectors while serving, 0 for none.
+    max_streams, max_watches
+        Inference streams and health Watches that may be open, each on a thread of its own beside
+        `threads`; more are refused with RESOURCE_EXHAUSTED. Of the streams, `threads` compute at
+        once.
+    reflection
+        Whether clients are shown which services and messages there are.
+    shared_memory
+        Whether callers on this machine may leave tensors in memory that they share.
+    error_texts
+        ``full``: a status names columns, rules and models; ``short``: the log alone does.
+    extra_columns
+        ``refuse`` columns that the contract does not know, or ``count`` them and leave them out.
+    empty_digest
+        ``count`` requests that do not say which contract they were built for, or ``refuse`` them.
+    unseen_values
+        ``count`` categories that training never saw, ``refuse`` them, or ``ignore`` that.
+    shadow_queue_calls
+        Calls that may wait for a shadow version; more are dropped and counted.
+    shadow_samples
+        Rows of disagreement that are kept in memory, the latest ones.
+    shadow_tolerance
+        Distance of two probabilities or scores that counts as disagreement; of predictions it is
+        a share of the first.
     server_name
         What ServerMetadata says; some of Triton's own examples want ``triton``.
     log_level
@@ -79,7 +120,23 @@ class Settings(BaseSettings):
     drain_delay_s: NonNegativeFloat = 0.0
     grace_s: NonNegativeFloat = 20.0
     backend: Annotated[str, AfterValidator(_known_backend)] = "cpu"
-    versions: Literal["latest"] = "latest"
+    mode: Literal["none", "watch", "explicit"] = "none"
+    watch_interval_s: Annotated[float, Field(ge=0.01)] = 5.0
+    load_models: tuple[str, ...] = ()
+    versions: Annotated[str, AfterValidator(_known_policy)] = "latest"
+    allow_unproved: bool = False
+    check_interval_s: NonNegativeFloat = 600.0
+    max_streams: Annotated[int, Field(ge=1, le=1000)] = 64
+    max_watches: Annotated[int, Field(ge=1, le=1000)] = 100
+    reflection: bool = True
+    shared_memory: bool = True
+    error_texts: Literal["full", "short"] = "full"
+    extra_columns: Literal["refuse", "count"] = "refuse"
+    empty_digest: Literal["count", "refuse"] = "count"
+    unseen_values: Literal["ignore", "count", "refuse"] = "count"
+    shadow_queue_calls: PositiveInt = 64
+    shadow_samples: PositiveInt = 100
+    shadow_tolerance: NonNegativeFloat = 0.05
     server_name: str = "preproc"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

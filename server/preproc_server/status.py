@@ -6,14 +6,40 @@ from typing import Final
 from grpc import StatusCode
 
 from preproc.errors import PreprocError, RefusedRows, SignatureError
-from preproc_server.errors import NotReadyError, UnknownModelError, WireError
+from preproc_server.errors import (
+    BusyError,
+    ContractError,
+    ControlError,
+    ExpiredError,
+    LoadError,
+    NotReadyError,
+    RegionError,
+    RequestError,
+    RouteError,
+    TakenError,
+    UnknownModelError,
+    UnknownRegionError,
+    UnofferedError,
+    WireError,
+)
 
 STATUS: Final[Mapping[type[PreprocError], StatusCode]] = {
     SignatureError: StatusCode.INVALID_ARGUMENT,
     RefusedRows: StatusCode.INVALID_ARGUMENT,
     WireError: StatusCode.INVALID_ARGUMENT,
+    RequestError: StatusCode.INVALID_ARGUMENT,
+    ContractError: StatusCode.FAILED_PRECONDITION,
     UnknownModelError: StatusCode.NOT_FOUND,
     NotReadyError: StatusCode.UNAVAILABLE,
+    LoadError: StatusCode.FAILED_PRECONDITION,
+    ControlError: StatusCode.UNAVAILABLE,
+    RouteError: StatusCode.FAILED_PRECONDITION,
+    ExpiredError: StatusCode.DEADLINE_EXCEEDED,
+    BusyError: StatusCode.RESOURCE_EXHAUSTED,
+    UnofferedError: StatusCode.UNIMPLEMENTED,
+    RegionError: StatusCode.INVALID_ARGUMENT,
+    TakenError: StatusCode.ALREADY_EXISTS,
+    UnknownRegionError: StatusCode.NOT_FOUND,
 }
 MAX_TEXT: Final = 1500
 """Characters of a status text; it travels in a header, where 8 KiB is the usual limit and

@@ -28,6 +28,7 @@ COLUMNS = (
     Column("is_member", "bool"),
     Column("debt", "float64"),
 )
+WIRE = {column.name: number for number, column in enumerate(COLUMNS, start=1)}
 OUTPUTS = (
     Output("label", "label", "string", None, ""),
     Output("probabilities", "probabilities", "float64", 2, None),
@@ -51,7 +52,7 @@ def _batch() -> Columns:
     }
 
 
-def _graph() -> tuple[onnx.ModelProto, Signature]:
+def _graph(bias: float) -> tuple[onnx.ModelProto, Signature]:
     graph = GraphBuilder()
     age, city, visits, is_member, debt = [graph.input(column) for column in COLUMNS]
     graph.refuse(graph.op("IsNaN", age), ["age"], step="scale", text="expected a number, got NaN")
@@ -59,7 +60,7 @@ def _graph() -> tuple[onnx.ModelProto, Signature]:
     numbers = [graph.op("Cast", x, to=onnx.TensorProto.DOUBLE) for x in (visits, is_member, code)]
     x = graph.op("Concat", age, debt, *numbers, axis=1)
     weights = np.array([[0.03], [0.001], [1e-20], [0.5], [-0.7]])
-    score = graph.op("Sigmoid", graph.op("MatMul", x, weights))
+    score = graph.op("Sigmoid", graph.op("Add", graph.op("MatMul", x, weights), np.array(bias)))
     rest = graph.op("Sub", np.array(1.0), score)
     probabilities = graph.op("Concat", rest, score, axis=1)
     is_yes = graph.op("Squeeze", graph.op("Greater", score, np.array(0.5)), np.array([1]))
@@ -70,9 +71,9 @@ def _graph() -> tuple[onnx.ModelProto, Signature]:
     return model, Signature("frame", COLUMNS, OUTPUTS, graph.rules)
 
 
-def _artifact(name: str, *, is_spoiled: bool) -> Artifact:
-    model, signature = _graph()
-    contract = Contract(name, signature, "exact", "whether", {}, {}, {"": 21, "ai.onnx.ml": 5})
+def _artifact(name: str, *, is_spoiled: bool, bias: float) -> Artifact:
+    model, signature = _graph(bias)
+    contract = Contract(name, signature, "exact", "whether", {}, WIRE, {"": 21, "ai.onnx.ml": 5})
     rows = {key: array.reshape(-1, 1) for key, array in _batch().items()}
     rows["age"] = np.array([[31.5], [-0.0], [np.nan]])
     with session_of(contract, model) as session:
@@ -93,8 +94,11 @@ def batch() -> Columns:
 def write() -> Callable[..., Artifact]:
     """Write the tiny artifact under a name, spoiled or not."""
 
-    def written(repository: Path, name: str, *, is_spoiled: bool = False) -> Artifact:
-        return write_artifact(_artifact(name, is_spoiled=is_spoiled), repository)
+    def written(
+        repository: Path, name: str, *, is_spoiled: bool = False, bias: float = 0.0
+    ) -> Artifact:
+        content = _artifact(name, is_spoiled=is_spoiled, bias=bias)
+        return write_artifact(content, repository)
 
     return written
 

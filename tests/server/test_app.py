@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.request import urlopen
 
@@ -69,8 +70,11 @@ def test_a_signal_drains_before_the_process_ends(
 
 def test_a_second_signal_kills(process: subprocess.Popen[str]) -> None:
     with grpc.insecure_channel(f"localhost:{port_of(process)}") as channel:
-        watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-        next(watched)  # a call under way, for which draining would wait
+        sent: SimpleQueue[bytes] = SimpleQueue()
+        stream: Any = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+        answers = stream(iter(sent.get, None))
+        sent.put(b"")
+        next(answers)  # a call under way, for which draining would wait
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert any("draining" in line for line in process.stderr)
@@ -118,11 +122,15 @@ def test_a_message_beyond_the_limit_is_refused(models: Path, start: Start, batch
 
 
 def test_a_fault_of_the_server_is_told_to_the_log_alone(
-    models: Path, start: Start, batch: Columns, caplog: pytest.LogCaptureFixture
+    models: Path,
+    start: Start,
+    batch: Columns,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = start(models)
     model = server.repository.model("tiny", "")
-    model.session._executor = None  # type: ignore[assignment]  # a fault made on purpose
+    monkeypatch.setattr(model.session, "_executor", None)  # a fault made on purpose
     with Client(f"localhost:{server.port}") as client, pytest.raises(ServerError) as caught:
         client.predict("tiny", batch)
     assert str(caught.value) == "server: INTERNAL: internal error"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from preproc_server import wire
 from preproc_server.errors import WireError
 from preproc_server.pb import open_inference_pb2 as pb
-from preproc_server.plan import decode, encode, is_raw_wanted, plan_of, wanted_outputs
+from preproc_server.plan import decode, encode, plan_of, wanted_outputs
 
 from preproc.errors import PreprocError, SignatureError
 from preproc.runtime.feeding import Layout, matrices_of, public_layout
@@ -223,32 +223,11 @@ def test_bad_outputs_are_refused(names: list[str], message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_way_of_answering_that_is_not_offered_is_refused() -> None:
-    request = pb.ModelInferRequest()
-    request.outputs.add(name="label").parameters["classification"].int64_param = 3
-    with pytest.raises(WireError) as caught:
-        wanted_outputs(plan_of("m", SIGNATURE, PACKED), request)
-    assert str(caught.value) == "output 'label': 'classification' is not offered; leave it out"
-
-
 def test_row_error_is_given_only_when_named() -> None:
     plan, request = plan_of("m", SIGNATURE, PACKED), pb.ModelInferRequest()
     assert wanted_outputs(plan, request) == ("label", "p")
     request.outputs.add(name="row_error")
     assert wanted_outputs(plan, request) == ("row_error",)
-
-
-def test_binary_data_output_must_be_a_boolean() -> None:
-    request = pb.ModelInferRequest()
-    assert is_raw_wanted(request)
-    request.parameters["binary_data_output"].bool_param = False
-    assert not is_raw_wanted(request)
-    request.parameters["binary_data_output"].string_param = "no"
-    with pytest.raises(WireError) as caught:
-        is_raw_wanted(request)
-    assert str(caught.value) == (
-        "parameter 'binary_data_output': expected bool_param, got another kind"
-    )
 
 
 def test_answers_are_raw_or_typed() -> None:

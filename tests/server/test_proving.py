@@ -9,13 +9,14 @@ from typing import Any
 
 import grpc
 import numpy as np
+import onnxruntime
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from preproc_server.app import Server
 from preproc_server.client import Client, ServerError
 from preproc_server.pb import open_inference_pb2 as pb
-from preproc_server.repository import find_versions
+from preproc_server.versions import find_versions
 
 from preproc.artifact import Artifact
 from preproc.errors import ArtifactError, ParityError
@@ -151,6 +152,17 @@ def test_a_gate_that_breaks_fails_its_model_alone(
     server = start(models, gate=gate)
     assert statuses(server, "tiny") == ["NOT_SERVING"]
     assert "ZeroDivisionError: tiny" in caplog.text
+
+
+def test_a_runtime_known_to_be_wrong_serves_nothing(
+    models: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "__version__", "1.27.0")
+    server = start(models)
+    assert statuses(server, "tiny") == ["NOT_SERVING"]
+    (entry,) = server.repository.index()
+    want = "onnxruntime 1.27.0: wrong on binary forests; install 1.30 or newer"
+    assert (entry.state, entry.reason) == ("failed", want)
 
 
 def test_a_folder_of_another_name_is_not_served(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from preproc_server import wire
 from preproc_server.app import Server
 from preproc_server.pb import open_inference_pb2 as pb
+from preproc_server.servicer import EXTENSIONS, SHARED_MEMORY
 
 from preproc.errors import RefusedRows
 from preproc.runtime import Session
@@ -226,7 +227,7 @@ def test_metadata_names_server_columns_and_outputs(client: Any) -> None:
     server = client.get_server_metadata()
     assert (server.name, list(server.extensions)) == (
         "preproc",
-        ["binary_tensor_data", "parameters"],
+        [*EXTENSIONS, SHARED_MEMORY],
     )
     model = client.get_model_metadata("tiny")
     assert list(model.versions) == ["1"]

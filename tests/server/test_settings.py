@@ -28,7 +28,7 @@ def test_flags_go_over_environment_over_file(
         ({"max_receive_bytes": 2**31}, "less than or equal to 2147483647"),
         ({"grace_s": -1}, "greater than or equal to 0"),
         ({"backend": "tpu"}, "expected one of ['cpu', 'reference'], got 'tpu'"),
-        ({"versions": "all"}, "Input should be 'latest'"),
+        ({"versions": "newest"}, "expected 'latest', 'latest:2', 'all' or '1,3', got 'newest'"),
         ({"threats": 4}, "Extra inputs are not permitted"),
         ({"repository": "/no/such/folder"}, "Path does not point to a directory"),
     ],

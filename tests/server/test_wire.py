@@ -155,3 +155,40 @@ def test_bad_typed_numbers_are_refused(
     with pytest.raises(PreprocError) as caught:
         wire.numbers_of_contents(tensor, contents, 2)
     assert str(caught.value) == message
+
+
+MANY = st.sampled_from([kind.dtype for kind in wire.DATATYPES if not kind.is_text]).flatmap(
+    lambda dtype: hnp.arrays(dtype, st.integers(60, 300))
+)
+
+
+@given(array=MANY)
+def test_many_typed_numbers_come_back_bit_for_bit(array: NDArray[Any]) -> None:
+    got = wire.numbers_of_contents(tensor_of(array), wire.contents_of(array), len(array))
+    np.testing.assert_array_equal(np.array(got, array.dtype), array, strict=True)
+
+
+def test_other_fields_and_those_of_a_newer_protocol_are_not_read() -> None:
+    array = np.arange(100.0)
+    contents = wire.contents_of(array)
+    contents.bytes_contents.append(b"not read")
+    contents.MergeFromString(b"\xfa\x07\x01\x00")  # field 127, which nobody knows
+    got = wire.numbers_of_contents(tensor_of(array), contents, 100)
+    assert np.asarray(got).tolist() == array.tolist()
+
+
+def test_a_value_out_of_range_is_found_among_many() -> None:
+    contents = InferTensorContents(int_contents=[0] * 99 + [-129])
+    with pytest.raises(SignatureError) as caught:
+        wire.numbers_of_contents(wire.Tensor("x", "m", wire.BY_DTYPE["int8"], 2), contents, 50)
+    assert str(caught.value) == "field 'x': row 49: expected int8, -128 to 127, got -129"
+
+
+@given(raw=st.binary(max_size=40), rows=st.integers(1, 6))
+def test_any_bytes_are_read_as_they_stand_or_refused(raw: bytes, rows: int) -> None:
+    tensor = wire.Tensor("x", "m", wire.BY_DTYPE["string"], 1)
+    try:
+        got = wire.texts_of_raw(tensor, raw, rows)
+    except PreprocError:
+        return
+    assert wire.raw_of(np.array(got, object)) == raw

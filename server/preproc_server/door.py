@@ -1,0 +1,270 @@
+"""The contract at the door: what dtypes and shapes cannot tell of a batch, checked once laid out.
+
+Looked-up values may come with a status and an event time; the contract says which pass, up to
+which age, and whether a breach is refused or let through with a mark. Values that training never
+saw are counted or refused; the graph itself knows what to do with them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preproc.contract import Contract
+from preproc.interface import contract_digest, differences
+from preproc.runtime.feeding import Layout
+from preproc.signature import MAX_EXACT_INTEGER, NULL_TOKENS
+from preproc_server.errors import ContractError, RequestError
+
+SKEW_S: Final = 60.0
+"""How far two clocks may differ before an event time counts as one of the future."""
+_SHOWN: Final = 40
+_SHOWN_CHANGES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the server decides where the contract leaves a choice.
+
+    Attributes
+    ----------
+    extra_columns
+        Of columns that the contract does not know; counted ones are left out of the batch.
+    empty_digest
+        Of requests that do not say which contract they were built for.
+    unseen_values
+        Of categories that training never saw.
+    """
+
+    extra_columns: Literal["refuse", "count"] = "refuse"
+    empty_digest: Literal["count", "refuse"] = "count"
+    unseen_values: Literal["ignore", "count", "refuse"] = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a column stands in the matrices, and what its values may be."""
+
+    column: str
+    matrix: str
+    index: int
+    known: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What a looked-up column may bring along; see `preproc.export.export_pipeline`."""
+
+    column: str
+    allowed: tuple[str, ...]
+    max_age_s: float | None
+    is_refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """How the look-ups of one column ended; None where a row does not tell.
+
+    Attributes
+    ----------
+    statuses
+        One a row, or none at all.
+    event_times_ms
+        One a row, or none at all; milliseconds since 1970, UTC.
+    """
+
+    statuses: Sequence[str | None] = ()
+    event_times_ms: Sequence[int | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What is checked of one model; made at load.
+
+    Attributes
+    ----------
+    digest
+        Of the contract, as callers rely on it.
+    words
+        Columns of text with known categories.
+    wholes
+        Columns of whole numbers that travel as float64.
+    fresh
+        Columns that are looked up.
+    """
+
+    digest: str
+    words: tuple[Place, ...] = ()
+    wholes: tuple[Place, ...] = ()
+    fresh: tuple[Freshness, ...] = ()
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was let through with a mark: (column, reason) → values."""
+
+    marks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    violations: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def flagged(self) -> int:
+        """How many values were marked; what a caller did not tell is no mark."""
+        return sum(values for (_, why), values in self.marks.items() if why != "untold")
+
+
+def door_of(contract: Contract, layout: Layout) -> Door:
+    """Make the door of a model from its contract and the layout of its session."""
+    words, wholes, fresh = [], [], []
+    for column in contract.signature.columns:
+        matrix, index = layout.places[column.name]
+        domain = column.domain or {}
+        if column.is_text and column.width == 1 and "categories" in domain:
+            known = frozenset(domain["categories"]) | set(NULL_TOKENS.values())
+            words.append(Place(column.name, matrix, index, known))
+        elif column.dtype == "float64" and column.is_whole:
+            wholes.append(Place(column.name, matrix, index))
+        if column.freshness is not None:
+            terms = column.freshness
+            is_refused = terms.get("breach", "refuse") == "refuse"
+            allowed = tuple(terms.get("allowed", ("OK",)))
+            fresh.append(Freshness(column.name, allowed, terms.get("max_age_s"), is_refused))
+    return Door(contract_digest(contract), tuple(words), tuple(wholes), tuple(fresh))
+
+
+def check_batch(
+    door: Door,
+    policy: Policy,
+    feeds: Mapping[str, NDArray[Any]],
+    companions: Mapping[str, Companion],
+    now_s: float,
+) -> Findings:
+    """Check a batch that is laid out.
+
+    Parameters
+    ----------
+    door, policy
+        Of the model and of the server.
+    feeds
+        Matrix → array (rows, width).
+    companions
+        Column → how its look-ups ended.
+    now_s
+        Seconds since 1970, UTC.
+
+    Raises
+    ------
+    RequestError
+        Naming each row and column that breaks the contract, and the rule.
+    """
+    found = Findings()
+    for place in door.wholes:
+        _check_whole(place, feeds[place.matrix][:, place.index], found)
+    if policy.unseen_values != "ignore":
+        for place in door.words:
+            _check_words(place, feeds[place.matrix][:, place.index], policy, found)
+    for terms in door.fresh:
+        _check_fresh(terms, companions.get(terms.column, Companion()), now_s, found)
+    if found.violations:
+        raise RequestError(found.violations)
+    return found
+
+
+def check_digest(
+    door: Door, policy: Policy, given: str, known: Callable[[], Mapping[str, Contract]]
+) -> bool:
+    """Hold the digest that a caller was built for against the one served.
+
+    Parameters
+    ----------
+    door, policy
+        Of the model and of the server.
+    given
+        By the caller, may be empty.
+    known
+        Asked when they differ: digest → contract, of the model's versions in the repository.
+
+    Returns
+    -------
+    bool
+        Whether the caller told one.
+
+    Raises
+    ------
+    ContractError
+        When it is another, with the differences where both are known; or when it is empty and the
+        policy asks for one.
+    """
+    if given == door.digest:
+        return True
+    if given:
+        raise ContractError(_change(given, door.digest, known()))
+    if policy.empty_digest == "refuse":
+        raise ContractError(
+            f"contract_digest: expected {door.digest}, got none; build the caller from the "
+            "contract served and send its digest"
+        )
+    return False
+
+
+def _change(given: str, served: str, known: Mapping[str, Contract]) -> str:
+    """Word how the contract that a caller knows differs from the one served."""
+    head = f"contract_digest: expected {served}, got {given}"
+    if given not in known or served not in known:
+        return f"{head}; no version here has it, so the columns cannot be compared"
+    found = differences(known[given], known[served])
+    shown = "; ".join(found[:_SHOWN_CHANGES])
+    rest = len(found) - _SHOWN_CHANGES
+    return f"{head}; since then {shown}" + (f"; and {rest} more changes" if rest > 0 else "")
+
+
+def _check_whole(place: Place, values: NDArray[np.float64], found: Findings) -> None:
+    is_large = (np.abs(values) > MAX_EXACT_INTEGER) & np.isfinite(values)
+    for row in np.flatnonzero(is_large).tolist():
+        rule = (
+            "expected a whole number of magnitude at most 2^53, which float64 holds exactly, "
+            f"got {float(values[row])!r}"
+        )
+        found.violations.append((f"rows[{row}].{place.column}", rule))
+
+
+def _check_words(
+    place: Place, values: NDArray[np.object_], policy: Policy, found: Findings
+) -> None:
+    words = values.tolist()
+    unseen = set(words) - place.known
+    if not unseen:
+        return
+    rows = [row for row, word in enumerate(words) if word in unseen]
+    found.marks[place.column, "unseen"] += len(rows)
+    if policy.unseen_values == "refuse":
+        for row in rows:
+            rule = f"expected a category that training saw, got {words[row][:_SHOWN]!r}"
+            found.violations.append((f"rows[{row}].{place.column}", rule))
+
+
+def _check_fresh(terms: Freshness, told: Companion, now_s: float, found: Findings) -> None:
+    if not told.statuses and not told.event_times_ms:
+        found.marks[terms.column, "untold"] += 1
+        return
+    breaches = [
+        (row, "status", f"expected a look-up that ended {' or '.join(terms.allowed)}, got {status}")
+        for row, status in enumerate(told.statuses)
+        if status is not None and status not in terms.allowed
+    ]
+    for row, event_ms in enumerate(told.event_times_ms):
+        if event_ms is None:
+            continue
+        age_s = now_s - event_ms / 1000
+        if terms.max_age_s is not None and age_s > terms.max_age_s:
+            rule = f"expected an age of at most {terms.max_age_s:g} s, got {age_s:.0f} s"
+            breaches.append((row, "age", rule))
+        elif age_s < -SKEW_S:
+            rule = f"expected an event time of the past, got one {-age_s:.0f} s ahead"
+            breaches.append((row, "future", rule))
+    for row, reason, rule in breaches:
+        found.marks[terms.column, reason] += 1
+        if terms.is_refused:
+            found.violations.append((f"rows[{row}].{terms.column}", rule))

@@ -1,0 +1,135 @@
+"""One version of a model: read, opened and proved."""
+
+import json
+import logging
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from preproc.artifact import Artifact, read_artifact
+from preproc.contract import contract_to_json
+from preproc.errors import ArtifactError
+from preproc.runtime import Prepared, Session, open_session
+from preproc_server.door import Door, door_of
+from preproc_server.plan import Plan, plan_of
+
+_LOG: Final = logging.getLogger(__name__)
+
+Gate = Callable[[Session, Artifact], object]
+"""Raises when a session does not reproduce the golden vectors of its artifact."""
+
+Answers = Mapping[str, NDArray[Any]]
+
+
+def ignore(model: "Model", prepared: Prepared, answers: Answers) -> None:
+    """Hear of an answer and do nothing."""
+
+
+Observe = Callable[["Model", Prepared, Answers], None]
+"""Hears of each answer; neither waits nor raises."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Model:
+    """One version, loaded; its session is closed when the last reference goes.
+
+    So a version that leaves the repository stays whole for the calls that hold it.
+
+    Attributes
+    ----------
+    name, version
+        Where it stands in the repository.
+    session
+        Runs its graph; called from several threads.
+    plan
+        How requests are read.
+    contract
+        As JSON text.
+    digest
+        SHA-256 of the artifact, hexadecimal.
+    artifact
+        Contract, golden vectors and certificate, without the graph.
+    door
+        What is checked of each batch beyond dtypes and shapes.
+    is_proved
+        Whether its golden vectors passed in this process; false for a plain ONNX model.
+    observe
+        Told of each answer of `run`.
+    """
+
+    name: str
+    version: int
+    session: Session
+    plan: Plan
+    contract: str
+    digest: str
+    artifact: Artifact
+    door: Door
+    is_proved: bool = True
+    observe: Observe = ignore
+
+    def run(self, prepared: Prepared) -> dict[str, NDArray[Any]]:
+        """Compute all outputs, ``row_error`` among them, and tell the observer."""
+        answers = self.session.run_prepared(prepared)
+        self.observe(self, prepared, answers)
+        return answers
+
+
+def load(
+    name: str,
+    version: int,
+    path: Path,
+    *,
+    backend: str,
+    gate: Gate,
+    observe: Observe = ignore,
+) -> Model:
+    """Read, open and prove one version.
+
+    Raises
+    ------
+    PreprocError
+        When the folder is broken, the backend cannot run it, or the gate objects.
+    """
+    artifact = read_artifact(path)
+    if artifact.contract.name != name:
+        problem = f"expected a folder named {artifact.contract.name!r}, got {name!r}; rename it"
+        raise ArtifactError(path, problem)
+    session = open_session(path, backend=backend, mode=artifact.contract.mode, verify=False)
+    gate(session, artifact)
+    return model_of(session, artifact, version, is_proved=True, observe=observe)
+
+
+def model_of(
+    session: Session, artifact: Artifact, version: int, *, is_proved: bool, observe: Observe
+) -> Model:
+    """Make a model of an open session, which it closes in the end."""
+    name = artifact.contract.name
+    model = Model(
+        name,
+        version,
+        session,
+        plan_of(name, session.signature, session.layout),
+        json.dumps(contract_to_json(artifact.contract), allow_nan=False),
+        artifact.digest,
+        replace(artifact, model=b"", steps=()),
+        door_of(artifact.contract, session.layout),
+        is_proved,
+        observe,
+    )
+    weakref.finalize(model, _close, session, f"model {name!r} version {version}").atexit = False
+    return model
+
+
+def _close(session: Session, title: str) -> None:
+    """Close a session; what it raises goes to the log, since no caller is left."""
+    try:
+        session.close()
+    except Exception:  # noqa: BLE001  # no caller is left
+        _LOG.exception("%s: its session cannot be closed", title)
+    else:
+        _LOG.debug("%s is closed", title)
