@@ -115,7 +115,7 @@ class Server:
         for repeated in self._repeated:
             repeated.close()
         self.shadow.close()
-        self._health.end_watches()
+        self.services.end_open_calls()
         self._grpc.stop(grace_s).wait()
         self.services.close()
         if self._page is not None:

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from preproc_server.details import details_of
 from preproc_server.errors import ExpiredError
+from preproc_server.lanes import Idle
 from preproc_server.status import status_of
 
 KEY_HEADER: Final = "x-preproc-key"
@@ -130,6 +131,7 @@ class Guard:
         answer: Answer,
         refuse: Callable[[Any, str], Message],
         turns: Semaphore,
+        idle: Idle,
     ) -> Callable[[Iterator[Any], grpc.ServicerContext], Iterator[Message]]:
         """Guard a method of many requests, each with one response.
 
@@ -142,23 +144,34 @@ class Guard:
             say so by a header of Triton's get the status of the first error instead.
         turns
             Streams that may compute at once.
+        idle
+            Told when a stream waits for a request.
         """
 
         def behave(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Message]:
-            for request in requests:
-                arrived_ns = read_ns = time.perf_counter_ns()
-                try:
-                    with turns:
-                        read_ns = time.perf_counter_ns()
-                        response = answer(request, Call(context, arrived_ns, read_ns))
-                    code = grpc.StatusCode.OK
-                except Exception as error:  # noqa: BLE001  # as above
-                    if STRICT_HEADER in context.invocation_metadata():
-                        self.abort(context, method, request, error, read_ns)
-                    code, text = self.word(method, error)
-                    response = refuse(request, text)
-                self._done(method, request, code, read_ns)
-                yield response
+            try:
+                idle.begin(context)
+                for request in requests:
+                    idle.leave(context)
+                    yield respond(request, context)
+                    idle.begin(context)
+            finally:
+                idle.leave(context)
+
+        def respond(request: Any, context: grpc.ServicerContext) -> Message:
+            arrived_ns = read_ns = time.perf_counter_ns()
+            try:
+                with turns:
+                    read_ns = time.perf_counter_ns()
+                    response = answer(request, Call(context, arrived_ns, read_ns))
+                code = grpc.StatusCode.OK
+            except Exception as error:  # noqa: BLE001  # as above
+                if STRICT_HEADER in context.invocation_metadata():
+                    self.abort(context, method, request, error, read_ns)
+                code, text = self.word(method, error)
+                response = refuse(request, text)
+            self._done(method, request, code, read_ns)
+            return response
 
         return behave
 

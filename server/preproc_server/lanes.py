@@ -65,3 +65,31 @@ class Lane:
     def _leave(self) -> None:
         with self._lock:
             self._open -= 1
+
+
+class Idle:
+    """Streams between two requests: a shutdown ends these; what has begun is answered."""
+
+    def __init__(self) -> None:
+        self._waiting: set[grpc.ServicerContext] = set()
+        self._is_ended = False
+        self._lock = Lock()
+
+    def begin(self, context: grpc.ServicerContext) -> None:
+        """Say that a stream waits for its next request."""
+        with self._lock:
+            self._waiting.add(context)
+            if self._is_ended:
+                context.cancel()
+
+    def leave(self, context: grpc.ServicerContext) -> None:
+        """Say that a stream has a request to answer, or is over."""
+        with self._lock:
+            self._waiting.discard(context)
+
+    def end(self) -> None:
+        """End the streams that wait, and from now on each that begins to."""
+        with self._lock:
+            self._is_ended = True
+            for context in list(self._waiting):
+                context.cancel()

@@ -15,7 +15,7 @@ from preproc_server import core, descriptions
 from preproc_server.calls import Answer, Call, Guard, Service, serialize
 from preproc_server.core import Desk
 from preproc_server.errors import NotReadyError, UnknownModelError, WireError
-from preproc_server.lanes import Lane
+from preproc_server.lanes import Idle, Lane
 from preproc_server.loading import Model
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.repository import Repository
@@ -190,7 +190,7 @@ class Servicer:
 
 
 def handlers(
-    servicer: Servicer, guard: Guard, lane: Lane, turns: Semaphore
+    servicer: Servicer, guard: Guard, lane: Lane, turns: Semaphore, idle: Idle
 ) -> grpc.GenericRpcHandler:
     """Make the service of a servicer, each method guarded; streams have a lane of their own."""
     methods = {
@@ -199,7 +199,7 @@ def handlers(
         )
         for method, (answer, request_class) in unary_methods(servicer).items()
     }
-    stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns)
+    stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns, idle)
     methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
         lane.carry(stream), pb.ModelInferRequest.FromString, serialize
     )

@@ -13,7 +13,7 @@ from preproc_server.core import Desk
 from preproc_server.door import Policy
 from preproc_server.generation import TypedServices
 from preproc_server.health import Health
-from preproc_server.lanes import Lane
+from preproc_server.lanes import Idle, Lane
 from preproc_server.metrics import Metrics
 from preproc_server.reflection import Exhibit, Reflection
 from preproc_server.repository import Repository, Snapshot
@@ -64,6 +64,7 @@ class Services:
         self._metrics = metrics
         self._streams = Lane("stream", settings.max_streams)
         self._turns = Semaphore(settings.threads)
+        self._idle = Idle()
         self.health = Health(max_watches=settings.max_watches)
         self.reflection = Reflection() if settings.reflection else None
         self.guard = Guard(self._count, texts=settings.error_texts)
@@ -93,10 +94,15 @@ class Services:
         """Let a server answer with all of them."""
         administration = Administration(self._repository).handlers(self.guard)
         shown = () if self.reflection is None else self.reflection.handlers()
-        inference = handlers(self._servicer, self.guard, self._streams, self._turns)
+        inference = handlers(self._servicer, self.guard, self._streams, self._turns, self._idle)
         server.add_generic_rpc_handlers(
             (inference, administration, self.typed, self.health.handlers(), *shown)
         )
+
+    def end_open_calls(self) -> None:
+        """End Watches, each after the last state, and streams that wait for a request."""
+        self.health.end_watches()
+        self._idle.end()
 
     def close(self) -> None:
         """Give the threads back as their calls end; the server must have stopped."""

@@ -107,6 +107,20 @@ def test_a_shutdown_ends_open_watches_at_once(models: Path, start: Start) -> Non
         assert [item.status for item in watched] == [health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
+def test_a_shutdown_ends_idle_streams_at_once(models: Path, start: Start) -> None:
+    server = start(models)
+    with channel_of(server) as channel:
+        answers, sent = open_stream(channel)
+        sent.put(pb.ModelInferRequest(model_name="tinny", id="1"))
+        assert next(answers).error_message
+        began = time.monotonic()
+        server.stop(60)
+        assert time.monotonic() - began < 10
+        with pytest.raises(grpc.RpcError) as caught:
+            next(answers)
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
+
+
 def test_open_streams_and_watches_take_no_thread_from_calls(
     models: Path, start: Start, batch: Columns
 ) -> None:
