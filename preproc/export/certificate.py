@@ -44,7 +44,8 @@ def tolerance_of(answer: Answer, spread: Spread | None) -> Tolerance:
         max_ulp=2,
         max_abs=max(COMPLEMENT, 2 * spread.max_abs, SUMMANDS * answer.scale),
         max_row=max(ROUNDINGS, 2 * spread.max_row),
-        reason=f"{decider} decides the last bits; 2 ULP or twice scikit-learn's own spread",
+        reason=f"{decider} decides the last bits; 2 ULP, twice scikit-learn's own spread, or 2 ULP "
+        f"of summands that add up to at most {answer.scale:g}",
         exact_columns=answer.exact,
     )
 
@@ -115,6 +116,13 @@ def summary_of(name: str, certificate: Mapping[str, Any]) -> str:
         f"{name}: proved against scikit-learn {libraries['scikit-learn']}",
         f"  rows: {counts}; {refused} refused rows poisoned",
     ]
+    doubtful = sum(entry["rows"] for entry in certificate.get("doubtful", ()))
+    left_out = sum(certificate.get("left_out", {}).values())
+    if doubtful or left_out:
+        lines.append(
+            f"  not compared: {doubtful} rows that scikit-learn answers by chance, {left_out} on "
+            "which it does not agree with itself"
+        )
     width = max(len(output) for output in certificate["outputs"])
     for output, found in certificate["outputs"].items():
         flips = f", {found['label_flips']} label flips" if "label_flips" in found else ""

@@ -1,5 +1,6 @@
 """An exporter that is wrong is found out before anything is written."""
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler, TargetEncoder
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler, TargetEncoder
 
 from preproc import Artifact, ProofError, compare, read_artifact
 from preproc.export import export_pipeline
-from preproc.export.converters import TRANSFORMERS
+from preproc.export.answers import Answer
+from preproc.export.converters import MODELS, TRANSFORMERS, models
 from preproc.export.converters import transformers as converters
 from preproc.export.scope import Scope
 from preproc.export.table import Table, numbers
@@ -104,3 +107,27 @@ def test_boundary_rows_stand_on_both_sides_of_every_threshold(
                 assert at == 0 or above - below < 1e-13
                 checked += 1
     assert checked > 20
+
+
+def shifted_logistic(scope: Scope, fitted: LogisticRegression, table: Table) -> tuple[Answer, ...]:
+    """Move every score by a thousandth."""
+    wrong = copy(fitted)
+    wrong.intercept_ = fitted.intercept_ + 1e-3
+    return MODELS[LogisticRegression](scope, wrong, table)
+
+
+def test_a_wrong_graph_does_not_hide_behind_rows_that_stand_on_edges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 5, (300, 4)).astype(float)
+    target = (pixels.sum(axis=1) + draw.normal(size=300) > 8).astype(int)
+    quantiles = QuantileTransformer(n_quantiles=20, output_distribution="normal")
+    fitted = make_pipeline(quantiles, LogisticRegression()).fit(pixels, target)
+    artifact = export_pipeline(fitted, pixels, repository=tmp_path, name="right")
+    movable = artifact.certificate["outputs"]["probabilities"]["spread"]["movable"]
+    assert len(movable["real"]) > 150  # most rows could be excused one by one
+    assert artifact.certificate["left_out"]["real"] <= 3
+    monkeypatch.setattr(models, "MODELS", {**MODELS, LogisticRegression: shifted_logistic})
+    with pytest.raises(ProofError, match="more than rounding explains"):
+        export_pipeline(fitted, pixels, repository=tmp_path, name="wrong")

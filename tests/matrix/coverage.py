@@ -151,18 +151,21 @@ def _theirs(fitted: Any, data: Data) -> str:
         distance(fitted, data, key, np.asarray(array))
         for key, array in zip(keys, got, strict=False)
     ]
-    return next((one for one in found if one != "equal"), "equal")
+    compared = [one for one in found if one]
+    if not compared:
+        return "no: nothing to compare"
+    return next((one for one in compared if one != "equal"), "equal")
 
 
 def distance(fitted: Any, data: Data, key: str, got: NDArray[Any]) -> str:
-    """Compare with scikit-learn on the unseen rows."""
+    """Compare with scikit-learn on the unseen rows; empty where it has no such answer."""
     signature = signature_of(fitted, data.X)
     oracle = Oracle(fitted, data.X, signature)
     rows = rows_of_fresh(fitted, data)
     try:
         want = oracle.answer(rows, key)
     except AttributeError:
-        return "equal"  # scikit-learn has no such answer
+        return ""  # scikit-learn has no such answer
     except (ValueError, NotImplementedError) as error:
         return f"answers where scikit-learn raises {type(error).__name__}"
     got = got.reshape(want.shape) if want.size == got.size else got

@@ -1,5 +1,6 @@
 """The stubs: fresh, and nobody else's business."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,8 @@ TOOLS = ROOT / ".venv-proto" / "bin" / "python"
 
 
 @pytest.mark.skipif(
-    not TOOLS.exists(), reason="the proto tools live in an environment of their own: make proto"
+    "CI" not in os.environ and not TOOLS.exists(),
+    reason="the proto tools live in an environment of their own: make proto",
 )
 def test_the_stubs_are_fresh() -> None:
     done = subprocess.run([TOOLS, GENERATE, "--check"], capture_output=True, text=True, check=False)
