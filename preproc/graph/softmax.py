@@ -1,4 +1,6 @@
-"""Softmax as scikit-learn computes it: less the largest, exponential, over the sum."""
+"""Softmax: less the largest, exponential, over the sum."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -6,12 +8,14 @@ from preproc.graph.builder import GraphBuilder
 from preproc.graph.exponential import exponential
 from preproc.graph.sums import pairwise_sum
 
+Sum = Callable[..., str]
+"""`ordered_sum` or `pairwise_sum`."""
 
-def softmax(graph: GraphBuilder, x: str, width: int, *, scope: str) -> str:
+
+def softmax(graph: GraphBuilder, x: str, width: int, *, scope: str, add: Sum = pairwise_sum) -> str:
     """Turn scores into shares that add up to 1.
 
-    The exponential is the one whose bits do not depend on the number of rows; the sum has
-    numpy's order.
+    The exponential is the one whose bits do not depend on the number of rows.
 
     Parameters
     ----------
@@ -23,6 +27,8 @@ def softmax(graph: GraphBuilder, x: str, width: int, *, scope: str) -> str:
         Number of columns, at least 1.
     scope
         Path of the step.
+    add
+        Order of the sum: numpy's, or that of a loop, as libraries in C++ have it.
 
     Returns
     -------
@@ -31,4 +37,4 @@ def softmax(graph: GraphBuilder, x: str, width: int, *, scope: str) -> str:
     """
     largest = graph.op("ReduceMax", x, np.array([1]), scope=scope, keepdims=1)
     powers = exponential(graph, graph.op("Sub", x, largest, scope=scope), scope=scope)
-    return graph.op("Div", powers, pairwise_sum(graph, powers, width, scope=scope), scope=scope)
+    return graph.op("Div", powers, add(graph, powers, width, scope=scope), scope=scope)

@@ -24,7 +24,7 @@ from preproc.export.converters.linear import with_complement
 from preproc.export.converters.pandas_categories import widened
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, least_certain, numbers
-from preproc.graph import Tree, exponential, forest_sum, logistic, ordered_sum, tree_sum
+from preproc.graph import Tree, exponential, forest_sum, logistic, ordered_sum, softmax, tree_sum
 
 _EXPONENTIAL: Final = frozenset(["Poisson", "Tweedie"])
 _IDENTITY: Final = frozenset(
@@ -73,7 +73,7 @@ def catboost_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
     else:
         index = scope.op("ArgMax", raw, axis=1, keepdims=0)
         shares = (
-            _softmax(scope, raw, len(classes))
+            softmax(scope.graph, raw, len(classes), scope=scope.path, add=ordered_sum)
             if loss == "MultiClass"
             else logistic(scope.graph, raw, scope=scope.path)
         )
@@ -247,10 +247,3 @@ def _branched(saved: Mapping[str, Any], features: Sequence[Mapping[str, Any]], w
         value=numbers_of[:, 0],
     )
     return Grown(tree, numbers_of)
-
-
-def _softmax(scope: Scope, scores: str, width: int) -> str:
-    """Turn scores into shares; the sum is an ordered one."""
-    largest = scope.op("ReduceMax", scores, np.array([1]), keepdims=1)
-    powers = exponential(scope.graph, scope.op("Sub", scores, largest), scope=scope.path)
-    return scope.op("Div", powers, ordered_sum(scope.graph, powers, width, scope=scope.path))

@@ -13,11 +13,12 @@ from preproc.export.answers import (
     probabilities_answer,
     scores_answer,
 )
+from preproc.export.converters.choices import softmax_of
 from preproc.export.converters.cluster_labels import doubt_ties
 from preproc.export.converters.decompose import checked
-from preproc.export.converters.likelihood import difference, first_largest, largest_of, shifted
+from preproc.export.converters.likelihood import difference, first_largest, shifted
 from preproc.export.converters.linear import with_complement
-from preproc.export.converters.products import at_least_zero, exponential_of, product, squared_norms
+from preproc.export.converters.products import at_least_zero, product, squared_norms
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, Table, least_certain
 from preproc.graph import logistic, ordered_sum, pairwise_sum
@@ -41,7 +42,7 @@ def linear_discriminant(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
         answer = scores_answer(vector, decided)
     else:
         index = first_largest(scope, scores)
-        value = _softmax(scope, scores, len(classes))
+        value = softmax_of(scope, scores, len(classes))
         answer = scores_answer(scores, decided, names=class_names(classes))
     return (
         label_answer(scope, index, classes, decided=decided),
@@ -177,10 +178,3 @@ def logistic_of(scope: Scope, scores: str) -> str:
     safe = scope.op("Where", is_nan, np.array(0.0), scores)
     made = logistic(scope.graph, safe, scope=scope.path)
     return scope.op("Where", is_nan, np.array(np.nan), made)
-
-
-def _softmax(scope: Scope, scores: str, width: int) -> str:
-    """Apply softmax to what may be infinite or NaN."""
-    powers = exponential_of(scope, scope.op("Sub", scores, largest_of(scope, scores)))
-    total = pairwise_sum(scope.graph, powers, width, scope=scope.path)
-    return scope.op("Div", powers, total)

@@ -33,7 +33,7 @@ from preproc.export.converters.pandas_categories import coded, single_integers_r
 from preproc.export.converters.splits import CategoryTests, category_code, tested
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, Table, least_certain
-from preproc.graph import Tree, exponential, log1p, logistic, ordered_sum, tree_sum
+from preproc.graph import Tree, exponential, log1p, logistic, ordered_sum, softmax, tree_sum
 
 ZERO: Final = float(np.float32(1e-35))
 """Magnitude up to which a number is a zero to the library."""
@@ -71,7 +71,7 @@ def lightgbm_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
     mean = _mean(scope, model, raw)
     is_binary = int(model.head["num_tree_per_iteration"]) == 1
     if name == "multiclass":
-        shares = _softmax(scope, mean, len(classes))
+        shares = softmax(scope.graph, mean, len(classes), scope=scope.path, add=ordered_sum)
     else:
         slope = 1.0 if name == "cross_entropy" else model.parameter("sigmoid")
         steep = scope.op("Mul", mean, np.array(slope))
@@ -162,13 +162,6 @@ def _mean(scope: Scope, model: Model, raw: str) -> str:
         return raw
     iterations = len(model.trees) // int(model.head["num_tree_per_iteration"])
     return scope.op("Div", raw, np.array(float(iterations)))
-
-
-def _softmax(scope: Scope, scores: str, width: int) -> str:
-    """Turn scores into shares; their sum is an ordered one, unlike numpy's."""
-    largest = scope.op("ReduceMax", scores, np.array([1]), keepdims=1)
-    powers = exponential(scope.graph, scope.op("Sub", scores, largest), scope=scope.path)
-    return scope.op("Div", powers, ordered_sum(scope.graph, powers, width, scope=scope.path))
 
 
 def _numbers(scope: Scope, model: Model, fitted: Any, table: Table) -> Block:
