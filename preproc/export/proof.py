@@ -24,7 +24,7 @@ from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
 from preproc.export.sampling import check_round_trip, sample_rows
 from preproc.export.scope import Step
-from preproc.export.spread import Spread, nudged_rows, spreads_of
+from preproc.export.spread import Spread, jumping_rows, nudged_rows, spreads_of
 from preproc.export.stepping import step_answers
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
@@ -33,6 +33,9 @@ from preproc.vectors import StepAnswer, VectorSet, without_rows
 
 REAL_ROWS: Final = 512
 PROFILE_ROWS: Final = 20_000
+MAX_REFUSED_CELLS: Final = 10_000
+"""Cells of the refused rows that are kept, and asked of scikit-learn one by one; of each rule there
+is a row in any case."""
 MAX_EXCUSED: Final = 0.01
 """Share of the rows of a set that may lie beyond the bound because they stand on an edge. Data of
 whole numbers can stand on edges row after row; a wrong graph must not hide behind that."""
@@ -122,19 +125,22 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         steps = step_answers(evidence, _answered(evidence, "real", accepted["real"]))
         sets = [_answered(evidence, name, rows) for name, rows in accepted.items()]
         shaky = shaky_outputs(evidence.outputs, evidence.steps)
-        nudges = {
-            vectors.name: nudged_rows(evidence.session, vectors.inputs) if shaky else []
-            for vectors in sets
-        }
+        edge_rows = accepted.get("boundary") if shaky else None
+        nudges = {"boundary": nudged_rows(evidence.session, edge_rows)} if edge_rows else {}
         refused_set, refusals = _refused(evidence, refused)
-        spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky, wait)
+        summed = [
+            output.name
+            for answer, output in evidence.outputs
+            if answer.decided == "blas" and output.role != "label"
+        ]
+        spreads = spreads_of(evidence.oracle, uncertain, sets, nudges, shaky, summed, wait)
     order = ("real", "boundary", "refused", "missing")
     sets = sorted([*sets, *refused_set], key=lambda vectors: order.index(vectors.name))
     bounds = {
         output.name: tolerance_of(answer, spreads.get(output.name))
         for answer, output in evidence.outputs
     }
-    proved = _decided(evidence, sets, spreads, bounds)
+    proved = _decided(evidence, sets, spreads, bounds, shaky)
     verdicts = _judged(evidence, proved, bounds)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
     extra["left_out"] = {
@@ -240,6 +246,9 @@ def _refused(
     if not rows:
         return (), []
     answers = replay(evidence.session, VectorSet("refused", rows, {}))
+    width = sum(values.shape[1] for values in rows.values())
+    kept = _one_a_rule_first(answers[ROW_ERROR], MAX_REFUSED_CELLS // width)
+    rows, answers = rows_of(rows, kept), rows_of(answers, kept)
     refusals = []
     key = evidence.outputs[0][1].key
     numbers = answers[ROW_ERROR].tolist()
@@ -262,11 +271,21 @@ def _refused(
     return (VectorSet("refused", rows, {**want, ROW_ERROR: answers[ROW_ERROR]}),), refusals
 
 
+def _one_a_rule_first(row_error: NDArray[np.int32], most: int) -> NDArray[np.intp]:
+    """Choose at most `most` rows, or as many as there are rules; ascending positions."""
+    _, first = np.unique(row_error, return_index=True)
+    others = np.setdiff1d(np.arange(len(row_error)), first)
+    room = max(most - len(first), 0)
+    spaced = others[np.linspace(0, len(others) - 1, min(room, len(others))).astype(int)]
+    return np.sort(np.concatenate([first, spaced]))
+
+
 def _decided(
     evidence: Evidence,
     sets: Sequence[VectorSet],
     spreads: Mapping[str, Spread],
     bounds: Mapping[str, Tolerance],
+    shaky: Collection[str],
 ) -> tuple[VectorSet, ...]:
     """Leave out the rows on which scikit-learn does not agree with itself.
 
@@ -275,29 +294,42 @@ def _decided(
     """
     kept = []
     for vectors in sets:
-        left_out = undecided_rows(vectors.name, spreads.values())
-        movable = {name: spread.movable.get(vectors.name, ()) for name, spread in spreads.items()}
-        got = replay(evidence.session, vectors) if any(movable.values()) else {}
-        for name, rows in movable.items():
-            at = np.array(sorted(rows), np.int64)
-            if at.size:
-                want = vectors.answers[name][at]
-                is_off = (
-                    breaches(want, got[name][at], bounds[name]).reshape(at.size, -1).any(axis=1)
-                )
-                left_out |= set(at[is_off].tolist())
-        decided = without_rows(vectors, sorted(left_out))
-        excused = len(left_out - undecided_rows(vectors.name, spreads.values()))
+        undecided = undecided_rows(vectors.name, spreads.values())
+        left_out = undecided | _on_edges(evidence, vectors, bounds, shaky, undecided)
+        excused = len(left_out) - len(undecided)
         if excused > max(1, MAX_EXCUSED * vectors.rows):
             raise ProofError(
                 "",
                 f"vectors {vectors.name!r}: {excused} of {vectors.rows} rows lie beyond the bound "
                 "on the other side of an edge, more than rounding explains",
             )
+        decided = without_rows(vectors, sorted(left_out))
         if not decided.rows and vectors.name == "real":
             raise ProofError("", "scikit-learn does not agree with itself on any real row")
         kept += [decided] if decided.rows else []
     return tuple(kept)
+
+
+def _on_edges(
+    evidence: Evidence,
+    vectors: VectorSet,
+    bounds: Mapping[str, Tolerance],
+    shaky: Collection[str],
+    undecided: Collection[int],
+) -> set[int]:
+    """Find rows beyond a bound on which scikit-learn would jump as well."""
+    found: set[int] = set()
+    outputs = [output for _, output in evidence.outputs if output.name in shaky]
+    got = replay(evidence.session, vectors) if outputs and vectors.name != "refused" else {}
+    for output in outputs if got else ():
+        want = vectors.answers[output.name]
+        beyond = breaches(want, got[output.name], bounds[output.name]).reshape(vectors.rows, -1)
+        at = np.setdiff1d(np.flatnonzero(beyond.any(axis=1)), list(undecided))
+        if at.size:
+            rows = rows_of(vectors.inputs, at)
+            jumps = jumping_rows(evidence.oracle, evidence.session, output, rows, want[at])
+            found |= set(at[jumps].tolist())
+    return found
 
 
 def undecided_rows(vectors: str, spreads: Collection[Spread]) -> set[int]:

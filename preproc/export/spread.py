@@ -24,7 +24,9 @@ from preproc.vectors import VectorSet
 SINGLE_ROWS: Final = 24
 PART_ROWS: Final = 240
 PART: Final = 5
-"""Rows of a set that are asked again in parts, and how many at once."""
+NARROW: Final = 40
+"""Real rows that are asked again in parts where BLAS sums, how many at once, and the columns up to
+which a frame is asked in full."""
 NUDGE: Final = 2.0**-50
 """Share by which an input is moved: four roundings. Where that changes an answer beyond
 `AGREEMENT`, or a label at all, the row stands on an edge and rounding decides for it."""
@@ -53,10 +55,8 @@ class Spread:
     undecided
         Set → rows on which scikit-learn does not agree with itself to `AGREEMENT`: no answer to
         them can be right or wrong, and a bound that held them would hold anything. Boundary rows
-        whose answer jumps when they are moved by a rounding are among them.
-    movable
-        Set → other rows whose answer jumps so. They count unless the graph takes the other side:
-        whole numbers stand on edges without any rounding.
+        whose answer jumps when they are moved by a rounding are among them; other rows that do
+        count, unless the graph takes the other side of the edge: see `jumping_rows`.
     """
 
     rows: int
@@ -65,7 +65,6 @@ class Spread:
     max_row: float
     dispatch: str
     undecided: Mapping[str, tuple[int, ...]]
-    movable: Mapping[str, tuple[int, ...]]
 
 
 def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Columns]:
@@ -94,12 +93,24 @@ def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Colu
     return batches
 
 
+def jumping_rows(
+    oracle: Oracle, session: Session, output: Output, rows: Columns, want: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Mark the rows to which scikit-learn gives another answer when they move by a rounding."""
+    found = np.zeros(len(want), bool)
+    for near in nudged_rows(session, rows):
+        moved = as_output(output, oracle.answer(near, output.key))
+        found |= shares_of(output, want, moved) > AGREEMENT
+    return found
+
+
 def spreads_of(
     oracle: Oracle,
     outputs: Sequence[Output],
     sets: Sequence[VectorSet],
     nudges: Mapping[str, Sequence[Columns]],
     shaky: Collection[str],
+    summed: Collection[str],
     wait: Callable[[], Others],
 ) -> dict[str, Spread]:
     """Measure outputs over the golden sets that scikit-learn answers.
@@ -113,9 +124,12 @@ def spreads_of(
     sets
         Golden sets.
     nudges
-        Set → the same rows, moved by about what rounding on the way does.
+        Set → the same rows, moved by about what rounding on the way does; of boundary rows alone,
+        which were made to stand on edges.
     shaky
         Names of the outputs that jump where rounding decides.
+    summed
+        Names of the outputs, numbers, whose bits the order of a BLAS sum decides.
     wait
         Gives the answers under other vector instructions to the same sets.
 
@@ -129,8 +143,11 @@ def spreads_of(
     for output in outputs:
         for vectors in answered:
             want = vectors.answers[output.name]
-            for rows, size in ((SINGLE_ROWS, 1), (PART_ROWS, PART)):
-                part = _in_parts(oracle, output, vectors, rows, size)
+            asked = [(_fewer(SINGLE_ROWS, oracle), 1)]
+            if output.name in summed and vectors.name == "real":
+                asked.append((_fewer(PART_ROWS, oracle), PART))
+            for count, size in asked:
+                part = _in_parts(oracle, output, vectors, count, size)
                 pairs[output.name].append(_Pair(vectors.name, want[: len(part)], part))
             for near in nudges.get(vectors.name, ()) if output.name in shaky else ():
                 moved = as_output(output, oracle.answer(near, output.key))
@@ -157,12 +174,10 @@ class _Pair:
 def _spread_of(output: Output, pairs: Sequence[_Pair], dispatch: str) -> Spread:
     rows, ulp, absolute, share = 0, 0, 0.0, 0.0
     undecided: dict[str, set[int]] = {}
-    movable: dict[str, set[int]] = {}
     for pair in pairs:
         shares = shares_of(output, pair.want, pair.other)
         tame = shares <= AGREEMENT
-        kind = movable if pair.is_moved and pair.vectors != "boundary" else undecided
-        kind.setdefault(pair.vectors, set()).update(np.flatnonzero(~tame).tolist())
+        undecided.setdefault(pair.vectors, set()).update(np.flatnonzero(~tame).tolist())
         if pair.is_moved:
             continue
         rows += len(pair.want)
@@ -173,11 +188,8 @@ def _spread_of(output: Output, pairs: Sequence[_Pair], dispatch: str) -> Spread:
         share = max(share, float(shares[tame].max(initial=0.0)))
         if pair.vectors != "boundary":
             absolute = max(absolute, float(error[tame].max(initial=0.0)))
-    found = [
-        {name: tuple(sorted(rows)) for name, rows in kind.items() if rows}
-        for kind in (undecided, movable)
-    ]
-    return Spread(rows, ulp, absolute, share, dispatch, *found)
+    found = {name: tuple(sorted(rows)) for name, rows in undecided.items() if rows}
+    return Spread(rows, ulp, absolute, share, dispatch, found)
 
 
 def _distances(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -201,6 +213,12 @@ def shares_of(output: Output, one: NDArray[Any], other: NDArray[Any]) -> NDArray
         shares = np.nan_to_num(error / row_scale(one), nan=0.0, posinf=0.0)
     largest: NDArray[np.float64] = shares.reshape(len(one), -1).max(axis=1)
     return largest
+
+
+def _fewer(rows: int, oracle: Oracle) -> int:
+    """Ask for fewer rows of wide frames: scikit-learn takes its time for each column of a call."""
+    columns = len(oracle.signature.columns)
+    return rows if columns <= NARROW else max(rows * NARROW // columns, 1)
 
 
 def _in_parts(

@@ -125,8 +125,6 @@ def test_a_wrong_graph_does_not_hide_behind_rows_that_stand_on_edges(
     quantiles = QuantileTransformer(n_quantiles=20, output_distribution="normal")
     fitted = make_pipeline(quantiles, LogisticRegression()).fit(pixels, target)
     artifact = export_pipeline(fitted, pixels, repository=tmp_path, name="right")
-    movable = artifact.certificate["outputs"]["probabilities"]["spread"]["movable"]
-    assert len(movable["real"]) > 150  # most rows could be excused one by one
     assert artifact.certificate["left_out"]["real"] <= 3
     monkeypatch.setattr(models, "MODELS", {**MODELS, LogisticRegression: shifted_logistic})
     with pytest.raises(ProofError, match="more than rounding explains"):
