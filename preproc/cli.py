@@ -1,8 +1,9 @@
-"""The command line: inspect, parity, diff, proto, serve."""
+"""The command line: inspect, check, parity, diff, proto, serve."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.contract import Mode, contract_to_json
-from preproc.errors import ParityError, PreprocError
+from preproc.errors import CheckError, ParityError, PreprocError
 from preproc.parity import (
     diff_artifacts,
     diff_to_json,
@@ -59,6 +60,44 @@ def inspect(
         console = Console()
         console.print(table)
         console.print(f"{len(signature.rules)} refusal rules; label: {contract.label or 'untold'}")
+
+
+@app.command()
+def check(
+    pipeline: Annotated[Path, typer.Argument(help="Fitted pipeline: a .skops file.")],
+    *,
+    data: Annotated[Path, typer.Option(help="Rows as in training: .parquet or .csv.")],
+    frame: Annotated[
+        str, typer.Option(help="What it was trained on: pandas or polars.")
+    ] = "pandas",
+    rows: Annotated[int, typer.Option(min=1, help="Rows to try.")] = 200,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
+    ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
+) -> None:
+    """Ask each step the same in other ways; exit 1 when an answer depends on more than its row."""
+    with _clear_errors():
+        checking = _training_side("preproc.export.checking")
+        loading = _training_side("preproc.export.loading")
+        fitted = loading.load_pipeline(pipeline, trusted=trust or (), allow_pickle=allow_pickle)
+        sample = loading.load_frame(data, frame)
+        with Console(stderr=True).status("checking") as status:
+            report = checking.check_pipeline(
+                fitted,
+                sample,
+                rows=rows,
+                progress=lambda step: status.update(f"checking {step or 'the pipeline'}"),
+            )
+        if as_json:
+            typer.echo(json.dumps(checking.check_to_json(report), indent=1))
+        else:
+            checking.print_check(report, Console())
+    if not report.is_pass:
+        raise typer.Exit(BREACH)
 
 
 @app.command()
@@ -161,6 +200,14 @@ def label_names(artifact: Artifact) -> frozenset[str]:
     """Names of the outputs that are labels."""
     outputs = artifact.contract.signature.outputs
     return frozenset(output.name for output in outputs if output.role == "label")
+
+
+def _training_side(module: str) -> Any:
+    """Import what needs scikit-learn, which a serving machine does not have."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise CheckError(f"{error}; install preproc-runtime[export,cpu]") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@
     ├── ExportError         the pipeline: a step that cannot be exported exactly
     │   └── ProofError      the exported graph disagrees with scikit-learn
     ├── ArtifactError       the folder: missing, truncated, altered, from another format
+    ├── CheckError          the check of a pipeline: nothing to check, no answer
     ├── BackendError        the executor: a device or runtime that is not there
     └── ParityError         the harness: nothing compared, a breach at the gate
 
@@ -99,6 +100,10 @@ class ArtifactError(PreprocError):
         self.path = str(path)
         self.problem = problem
         super().__init__(f"artifact {str(path)!r}: {problem}")
+
+
+class CheckError(PreprocError):
+    """A pipeline or data that cannot be checked."""
 
 
 class BackendError(PreprocError):

@@ -1,0 +1,158 @@
+"""The same rows in another process: at another hour, in another time zone, under another hash.
+
+Clocks, zones and seeds reach code by more ways than one process can intercept, so each world is a
+process of its own. libfaketime reaches every clock,
+numpy's among them; where it is not installed, time-machine moves those of Python and pandas.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import cloudpickle
+
+from preproc.export.checking import elsewhere
+from preproc.export.checking.relations import Finding, Trial
+from preproc.export.checking.samples import Cells, cells_of, rows_in
+
+TIMEOUT_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Surroundings of a process.
+
+    Attributes
+    ----------
+    problem
+        What it means when an answer differs from the one at home.
+    clock
+        Date and hour, UTC.
+    zone
+        Time zone.
+    seed
+        Of Python's hashes.
+    """
+
+    problem: str = ""
+    clock: str = "2001-02-03 04:05:06"
+    zone: str = "UTC"
+    seed: str = "1"
+
+
+HOME: Final = World()
+WORLDS: Final[Mapping[str, World]] = {
+    "wall clock": World("another hour answers otherwise", clock="2031-08-17 13:45:59"),
+    "time zone": World("another time zone answers otherwise", zone="Asia/Kathmandu"),
+    "hash seed": World("another seed of Python's hashes answers otherwise", seed="2"),
+}
+
+
+def clock_reach() -> str:
+    """Tell what moves the clock: ``libfaketime``, ``time-machine``, or empty for nothing."""
+    if _faketime():
+        return "libfaketime"
+    return "time-machine" if find_spec("time_machine") else ""
+
+
+def world_findings(trials: Sequence[Trial]) -> tuple[list[Finding], dict[str, str]]:
+    """Ask steps in every world.
+
+    Parameters
+    ----------
+    trials
+        Steps with samples.
+
+    Returns
+    -------
+    list of Finding
+        Where a world answers otherwise than home.
+    dict
+        World → ``tried``, or why it was not.
+    """
+    reach = clock_reach()
+    names = [name for name in WORLDS if reach or name != "wall clock"]
+    try:
+        content = cloudpickle.dumps(
+            [(trial.stage.fitted, trial.stage.method, trial.data) for trial in trials]
+        )
+    except Exception as error:  # noqa: BLE001  # pickling runs the user's own code
+        return [], dict.fromkeys(WORLDS, f"not tried: the steps cannot be pickled: {error}")
+    with tempfile.TemporaryDirectory(prefix="preproc-") as folder:
+        question = Path(folder) / "question.pkl"
+        question.write_bytes(content)
+        running = {name: _started(question, WORLDS.get(name, HOME)) for name in ("home", *names)}
+        answers = {name: _ended(process, path) for name, (process, path) in running.items()}
+    home = answers["home"]
+    status = dict.fromkeys(WORLDS, "not tried: install libfaketime or time-machine")
+    if isinstance(home, str):
+        return [], dict.fromkeys(WORLDS, f"not tried: {home}")
+    found: list[Finding] = []
+    for name in names:
+        got = answers[name]
+        status[name] = f"not tried: {got}" if isinstance(got, str) else "tried"
+        if not isinstance(got, str):
+            found += _differences(name, trials, home, got)
+    if status["wall clock"] == "tried":
+        status["wall clock"] = f"tried with {reach}"
+    return found, status
+
+
+def _differences(
+    name: str, trials: Sequence[Trial], home: Sequence[Cells | None], got: Sequence[Cells | None]
+) -> list[Finding]:
+    found = []
+    for trial, want, other in zip(trials, home, got, strict=True):
+        if want is not None and len(want) == rows_in(trial.data):
+            here = Trial(trial.stage, trial.data, want)
+            found.append(here.judged(name, range(len(want)), other, WORLDS[name].problem))
+    return [finding for finding in found if finding is not None]
+
+
+def _faketime() -> str:
+    """Path of the library, empty where it is not installed."""
+    places = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    return str(places[0]) if places and sys.platform == "linux" else ""
+
+
+def _started(question: Path, world: World) -> tuple[subprocess.Popen[str], Path]:
+    answer = question.with_name(f"answer-{world.clock[:4]}-{world.seed}-{world.zone[:3]}.pkl")
+    surroundings = {"TZ": world.zone, "PYTHONHASHSEED": world.seed}
+    library = _faketime()
+    if library:
+        surroundings |= {
+            "LD_PRELOAD": library,
+            "FAKETIME": f"@{world.clock}",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+    elif clock_reach():
+        surroundings[elsewhere.MOVED_CLOCK] = world.clock
+    process = subprocess.Popen(  # noqa: S603  # our own file
+        [sys.executable, "-W", "ignore", elsewhere.__file__, str(question), str(answer)],
+        env={**os.environ, **surroundings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return process, answer
+
+
+def _ended(process: subprocess.Popen[str], answer: Path) -> list[Cells | None] | str:
+    """Wait for a process: its answers, or what went wrong with all of them."""
+    try:
+        _, said = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return f"the process took more than {TIMEOUT_S:.0f} s"
+    if process.returncode:
+        return f"the process failed: {said.strip().splitlines()[-1:]}"
+    answers = cloudpickle.loads(answer.read_bytes())
+    return [None if refusal else cells_of(given) for given, refusal in answers]
