@@ -167,17 +167,31 @@ def box_cox_of_another_library(
     standardization behind it multiplies its last bit by any factor. In long double each function
     is exact but for its last rounding, as in another good library.
     """
-
-    def rounded(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        result: NDArray[np.float64] = function(values.astype(np.longdouble)).astype(np.float64)
-        return result
-
-    logarithms = rounded(np.log, np.asarray(x, np.float64))
+    logarithms = _rounded(np.log, np.asarray(x, np.float64))
     if abs(power) < 1e-19:  # noqa: PLR2004  # where scipy takes it for zero
         return logarithms
-    near: NDArray[np.float64] = rounded(np.expm1, power * logarithms) / power
+    near: NDArray[np.float64] = _rounded(np.expm1, power * logarithms) / power
     beyond = ~(power * logarithms < 709.78)  # noqa: PLR2004  # where scipy's own formula changes
     return np.where(beyond, scipy.special.boxcox(x, power), near)
+
+
+def yeo_johnson_of_another_library(
+    x: NDArray[np.float64], power: float | np.float64
+) -> NDArray[np.float64]:
+    """Compute scipy's ``yeojohnson`` likewise: not every processor has numpy's vector forms."""
+    x = np.asarray(x, np.float64)
+    upper = x >= 0
+    exponent = np.where(upper, power, 2 - power)
+    logarithms = _rounded(np.log1p, np.abs(x))
+    is_plain = np.abs(exponent) < np.finfo(np.float64).eps
+    divisor = np.where(is_plain, 1.0, exponent)
+    grown = np.where(is_plain, logarithms, _rounded(np.expm1, exponent * logarithms) / divisor)
+    return np.where(upper, grown, -grown)
+
+
+def _rounded(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = function(values.astype(np.longdouble)).astype(np.float64)
+    return result
 
 
 def main() -> None:
@@ -185,7 +199,9 @@ def main() -> None:
     # Whatever a pipeline prints must not be taken for our answer.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sklearn.preprocessing._data.boxcox = box_cox_of_another_library  # noqa: SLF001  # where it is called
+    data = sklearn.preprocessing._data  # noqa: SLF001  # where they are called
+    data.boxcox = box_cox_of_another_library
+    data.stats.yeojohnson = yeo_johnson_of_another_library
     while question := sys.stdin.readline().strip():
         answer = sys.stdin.readline().strip()
         try:
