@@ -4,7 +4,7 @@
 
     PreprocError
     ├── SignatureError      the request: columns, dtypes, shapes, no rows
-    ├── RefusedRows         rows that scikit-learn or the contract refuses
+    ├── RefusedRows         rows that scikit-learn or the contract refuses; a ValueError too
     ├── ExportError         the pipeline: a step that cannot be exported exactly
     │   └── ProofError      the exported graph disagrees with scikit-learn
     ├── ArtifactError       the folder: missing, truncated, altered, from another format
@@ -39,8 +39,8 @@ class SignatureError(PreprocError):
         super().__init__(f"field {field!r}: {problem}" if field else f"batch: {problem}")
 
 
-class RefusedRows(PreprocError):  # noqa: N818  # the public name says what happened
-    """Rows that were refused, as scikit-learn refuses the whole batch.
+class RefusedRows(PreprocError, ValueError):  # noqa: N818  # the public name says what happened
+    """Rows that were refused, as scikit-learn refuses the whole batch: with a ValueError.
 
     Parameters
     ----------

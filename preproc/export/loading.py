@@ -12,6 +12,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from preproc.errors import CheckError
 
 FrameKind = Literal["pandas", "polars"]
+OWN_TYPES: Final = ("preproc.export.graph_transformer.GraphTransformer",)
 READERS: Final = {".parquet": "read_parquet", ".csv": "read_csv"}
 
 
@@ -38,9 +39,9 @@ def load_pipeline(path: Path, *, trusted: Collection[str] = (), allow_pickle: bo
     if path.suffix != ".skops":
         return _unpickled(path, allow_pickle=allow_pickle)
     try:
-        return skops.io.load(path, trusted=list(trusted))
+        return skops.io.load(path, trusted=[*OWN_TYPES, *trusted])
     except UntrustedTypesFoundException as error:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
+        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - {*OWN_TYPES, *trusted})
         flags = " ".join(f"--trust {name}" for name in unknown)
         raise CheckError(
             f"pipeline {str(path)!r}: expected trusted types, got {unknown}; look at their code, "

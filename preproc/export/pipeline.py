@@ -30,7 +30,7 @@ from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
 from preproc.export.freshness import with_freshness
 from preproc.export.oracle import Oracle
-from preproc.export.proof import Evidence, prove_graph
+from preproc.export.proof import Evidence, Proof, prove_graph
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 from preproc.graph import Doubt, GraphBuilder, expose, pruned
@@ -137,27 +137,13 @@ def export_pipeline(
     check_is_fitted(pipeline)
     graph = convert(pipeline, X, outputs)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
-    contract = Contract(
-        name=name,
-        signature=graph.signature,
+    contract = replace(
+        contract_of(graph, name),
         mode=mode,
         label=label,
-        libraries=library_versions(),
         wire=_wire_numbers(Path(repository) / name, graph.signature),
-        domains={item.domain or "ai.onnx": item.version for item in graph.model.opset_import},
     )
-    oracle = Oracle(pipeline, X, graph.signature)
-    with session_of(contract, graph.model) as session, probe_of(contract, graph) as probe:
-        evidence = Evidence(
-            oracle,
-            session,
-            graph.outputs,
-            Probe(graph.signature, probe),
-            graph.steps,
-            graph.doubts,
-            seed=SEED,
-        )
-        proof = prove_graph(evidence, X, y)
+    proof = proof_of(pipeline, X, y, graph, contract)
     certificate = dict(proof.certificate)
     if mode == "fast":
         with session_of(contract, graph.model, mode="fast") as session:
@@ -206,6 +192,47 @@ def convert(
         tuple(scope.steps),
         builder.doubts,
     )
+
+
+def contract_of(graph: Graph, name: str) -> Contract:
+    """Make the contract of a graph as it stands, of no repository yet."""
+    return Contract(
+        name=name,
+        signature=graph.signature,
+        mode="exact",
+        label="",
+        libraries=library_versions(),
+        wire={},
+        domains={item.domain or "ai.onnx": item.version for item in graph.model.opset_import},
+    )
+
+
+def proof_of(
+    pipeline: Any,
+    X: Any,  # noqa: N803  # scikit-learn's name
+    y: Any,
+    graph: Graph,
+    contract: Contract,
+) -> Proof:
+    """Hold a graph against its pipeline.
+
+    Raises
+    ------
+    ProofError
+        At the first row that is answered on one side only, or beyond its bound.
+    """
+    oracle = Oracle(pipeline, X, graph.signature)
+    with session_of(contract, graph.model) as session, probe_of(contract, graph) as probe:
+        evidence = Evidence(
+            oracle,
+            session,
+            graph.outputs,
+            Probe(graph.signature, probe),
+            graph.steps,
+            graph.doubts,
+            seed=SEED,
+        )
+        return prove_graph(evidence, X, y)
 
 
 def answers_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:

@@ -14,7 +14,7 @@ from preproc.export.converters.compose import SEARCHES
 
 METHODS: Final = ("transform", "predict")
 """What a step is asked."""
-KNOWN: Final = frozenset(["catboost", "imblearn", "lightgbm", "sklearn", "xgboost"])
+KNOWN: Final = frozenset(["catboost", "imblearn", "lightgbm", "preproc", "sklearn", "xgboost"])
 """Packages whose estimators answer row by row: what does not is refused by name at export."""
 
 

@@ -26,6 +26,11 @@ def frozen_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
     return scope.convert("estimator", fitted.estimator, table)
 
 
+def graph_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
+    """Convert the transformer that was proved when it was fitted, once more."""
+    return scope.convert("transformer_", fitted.transformer_, table)
+
+
 def self_training(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Convert the model as it was after the last round of labels."""
     inner = scope.child("estimator_")

@@ -98,7 +98,7 @@ from preproc.export.converters.decompose import (
     sparse_pca,
     truncated_svd,
 )
-from preproc.export.converters.delegates import frozen_transformer
+from preproc.export.converters.delegates import frozen_transformer, graph_transformer
 from preproc.export.converters.embed import random_trees_embedding, search
 from preproc.export.converters.impute import missing_indicator, simple_imputer
 from preproc.export.converters.impute_iterative import iterative_imputer
@@ -137,6 +137,7 @@ from preproc.export.converters.scale import (
 from preproc.export.converters.select import selector
 from preproc.export.converters.spline import spline_transformer
 from preproc.export.converters.target import target_encoder
+from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 
@@ -157,6 +158,7 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     FunctionTransformer: function_transformer,
     GaussianRandomProjection: random_projection,
     GenericUnivariateSelect: selector,
+    GraphTransformer: graph_transformer,
     IncrementalPCA: pca,
     Isomap: search,
     IsotonicRegression: isotonic_transform,
