@@ -1,4 +1,4 @@
-"""The calls of ``preproc.v1.Preproc``: contract, self-check, promote, roll back."""
+"""The calls of ``preproc.v1.Preproc``: contract, self-check, promotion, versions on trial."""
 
 import json
 from typing import Any, Final
@@ -7,18 +7,21 @@ import grpc
 
 from preproc_server.calls import Call, Guard, Service, serialize
 from preproc_server.errors import WireError
+from preproc_server.findings import json_of
 from preproc_server.pb import preproc_pb2 as pb
 from preproc_server.repository import Repository
+from preproc_server.shadow import Shadow
 from preproc_server.versions import parse_version
 
 SERVICE: Final = "preproc.v1.Preproc"
 
 
 class Administration:
-    """Answers from one repository."""
+    """Answers from one repository, and from what its shadows find."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, shadow: Shadow) -> None:
         self._repository = repository
+        self._shadow = shadow
 
     def contract(self, request: pb.ContractRequest, _: Call) -> pb.ContractResponse:
         """Give contract and certificate of a version."""
@@ -60,6 +63,31 @@ class Administration:
             model_name=request.model_name, model_version=str(version), previous_version=before
         )
 
+    def duties(self, request: pb.DutiesRequest, _: Call) -> pb.DutiesResponse:
+        """Tell which version has which duty."""
+        return self._duties(request.model_name, request.max_samples)
+
+    def set_canary(self, request: pb.SetCanaryRequest, _: Call) -> pb.DutiesResponse:
+        """Let a version answer a share of the calls."""
+        version = parse_version(request.model_version)
+        self._repository.split(request.model_name, version, request.share)
+        return self._duties(request.model_name)
+
+    def end_canary(self, request: pb.EndCanaryRequest, _: Call) -> pb.DutiesResponse:
+        """Give its share back to the default."""
+        self._repository.split(request.model_name, None, 0.0)
+        return self._duties(request.model_name)
+
+    def set_shadow(self, request: pb.SetShadowRequest, _: Call) -> pb.DutiesResponse:
+        """Let a version score the default's calls too."""
+        self._repository.shadow(request.model_name, parse_version(request.model_version))
+        return self._duties(request.model_name)
+
+    def end_shadow(self, request: pb.EndShadowRequest, _: Call) -> pb.DutiesResponse:
+        """Let the default alone score its calls."""
+        self._repository.shadow(request.model_name, None)
+        return self._duties(request.model_name)
+
     def handlers(self, guard: Guard) -> grpc.GenericRpcHandler:
         """Make the service, each method guarded."""
         methods: dict[str, tuple[Any, Any]] = {
@@ -67,6 +95,11 @@ class Administration:
             "SelfCheck": (self.self_check, pb.SelfCheckRequest),
             "Promote": (self.promote, pb.PromoteRequest),
             "RollBack": (self.roll_back, pb.RollBackRequest),
+            "Duties": (self.duties, pb.DutiesRequest),
+            "SetCanary": (self.set_canary, pb.SetCanaryRequest),
+            "EndCanary": (self.end_canary, pb.EndCanaryRequest),
+            "SetShadow": (self.set_shadow, pb.SetShadowRequest),
+            "EndShadow": (self.end_shadow, pb.EndShadowRequest),
         }
         return Service(
             SERVICE,
@@ -81,3 +114,39 @@ class Administration:
     def _default(self, name: str) -> str:
         version = self._repository.default(name)
         return "" if version is None else str(version)
+
+    def _duties(self, name: str, max_samples: int = 0) -> pb.DutiesResponse:
+        served, route = self._repository.versions(name), self._repository.route(name)
+        response = pb.DutiesResponse(
+            model_name=name,
+            default_version=self._default(name),
+            previous_versions=map(str, route.previous),
+        )
+        if route.canary is not None:
+            canary = response.canary
+            canary.model_version, canary.share = str(route.canary), route.share
+            canary.is_served = route.canary in served
+        if route.shadow is not None:
+            response.shadow.is_served = route.shadow in served
+            self._write_shadow(response.shadow, name, route.shadow, max_samples)
+        return response
+
+    def _write_shadow(self, told: pb.Shadow, name: str, version: int, max_samples: int) -> None:
+        record = self._shadow.record(name, self._repository.default(name), version)
+        told.model_version, told.rows, told.missed_rows = str(version), record.rows, record.missed
+        for (kind, band), rows in sorted(record.bands.items()):
+            told.disagreements.add(kind=kind, band=band, rows=rows)
+        pair = record.version, version
+        samples = [
+            sample
+            for sample in self._shadow.samples(name)
+            if (sample.version, sample.shadow) == pair
+        ]
+        for sample in samples[max(len(samples) - max_samples, 0) :]:
+            told.samples.add(
+                kind=sample.kind,
+                band=sample.band,
+                row_json=json_of(sample.row),
+                answer_json=json_of(sample.want),
+                shadow_json=json_of(sample.got),
+            )

@@ -70,6 +70,7 @@ class Server:
             settings,
             self.repository,
             self.metrics,
+            self.shadow,
             is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
         )
         self._health = self.services.health

@@ -7,10 +7,10 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from preproc_server.errors import LoadError, RouteError
+from preproc_server.errors import LoadError, UnknownModelError, WireError
 from preproc_server.keeper import Keeper
 from preproc_server.lookup import default_of, route_of
-from preproc_server.routes import FILE, MAX_PREVIOUS, Route, write_route
+from preproc_server.routes import MAX_PREVIOUS, Route, write_route
 from preproc_server.versions import check_name, find_of_name
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,28 +47,60 @@ def roll_back(keeper: Keeper, name: str) -> int:
 def split(keeper: Keeper, name: str, version: int | None, share: float) -> None:
     """Set or end the canary; raises as `Repository.split` does."""
     check_name(name)
-    if not 0 <= share <= 1:
-        raise RouteError(keeper.root / name / FILE, f"expected a share from 0 to 1, got {share!r}")
+    if version is not None and not 0 < share <= 1:
+        raise WireError(f"share: expected a number above 0 and at most 1, got {share!r}")
     with keeper.changing:
-        if version is not None:
-            _ensure(keeper, name, version)
-        route = route_of(keeper.models.current(), name)
-        _write(keeper, name, replace(route, canary=version, share=share if version else 0.0))
+        if version is None:
+            route = replace(_route(keeper, name), canary=None, share=0.0)
+        else:
+            route = replace(_beside(keeper, name, version), canary=version, share=share)
+        _write(keeper, name, route)
 
 
 def shadow(keeper: Keeper, name: str, version: int | None) -> None:
     """Set or end the shadow; raises as `Repository.shadow` does."""
     check_name(name)
     with keeper.changing:
-        if version is not None:
-            _ensure(keeper, name, version)
-        _write(keeper, name, replace(route_of(keeper.models.current(), name), shadow=version))
+        route = _route(keeper, name) if version is None else _beside(keeper, name, version)
+        _write(keeper, name, replace(route, shadow=version))
+
+
+def _route(keeper: Keeper, name: str) -> Route:
+    """Route of a name that is there."""
+    state = keeper.models.current()
+    if name not in state.entries:
+        raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
+    return route_of(state, name)
 
 
 def _ensure(keeper: Keeper, name: str, version: int) -> None:
     """Load a version that is not served yet."""
     if version not in keeper.models.current().served.get(name, {}):
         keeper.load(name, version)
+
+
+def _beside(keeper: Keeper, name: str, version: int) -> Route:
+    """Load a version that is to stand beside the default; give the route with the default in it.
+
+    Why it is written down before the load: where the latest answers, a newer version would
+    otherwise be the default as soon as it is loaded.
+    """
+    state = keeper.models.current()
+    route, default = route_of(state, name), default_of(state, name)
+    if default is None:
+        raise LoadError(f"model {name!r}: expected a default to stand beside, got none that serves")
+    if version == default:
+        raise WireError(f"model {name!r}: expected another version than the default, got {version}")
+    pinned = replace(route, default=default)
+    if version in state.served.get(name, {}):
+        return pinned
+    _write(keeper, name, pinned)
+    try:
+        keeper.load(name, version)
+    except LoadError:
+        _write(keeper, name, route)
+        raise
+    return pinned
 
 
 def _moved(route: Route, default: int, previous: tuple[int, ...]) -> Route:

@@ -197,22 +197,26 @@ class Repository:
         return promotion.roll_back(self._keeper, name)
 
     def split(self, name: str, version: int | None, share: float) -> None:
-        """Let a canary answer a share of the calls, from 0 to 1; None ends it. A restart keeps it.
+        """Let a canary answer a share of the calls, above 0 and at most 1; None ends it.
+
+        A restart keeps it. The default is written down with it: a newer version takes its place
+        by `promote` alone from then on.
 
         Raises
         ------
-        WireError, LoadError, RouteError
-            As `promote` does.
+        LoadError, RouteError
+            As `promote` does; LoadError too when no default is served.
+        WireError
+            When the name or the share cannot be one, or the version is the default.
+        UnknownModelError
+            When there is no model whose canary could end.
         """
         promotion.split(self._keeper, name, version, share)
 
     def shadow(self, name: str, version: int | None) -> None:
-        """Let a version score the default's calls, unheard; None ends it. A restart keeps it.
+        """Let a version score the default's calls, unheard; None ends it.
 
-        Raises
-        ------
-        WireError, LoadError, RouteError
-            As `promote` does.
+        A restart keeps it, and the default with it, as of `split`; raises as that does.
         """
         promotion.shadow(self._keeper, name, version)
 

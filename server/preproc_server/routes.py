@@ -4,7 +4,8 @@ The file is small and may be written by hand::
 
     {"default": 2, "previous": [1], "canary": {"version": 3, "share": 0.1}, "shadow": 4}
 
-Every key may be left out. It is replaced as a whole, so that a reader never sees a half.
+Every key may be left out, but a canary or a shadow needs a default beside which it stands. The
+file is replaced as a whole, so that a reader never sees a half.
 """
 
 import hashlib
@@ -118,15 +119,19 @@ def _route_of(data: Any) -> Route:
     share = canary.get("share", 0.0)
     if isinstance(share, bool) or not 0 <= share <= 1:
         raise ValueError(f"a share of {share!r}, which is not from 0 to 1")
-    if canary and "version" not in canary:
-        raise ValueError("a canary without version")
-    return Route(
+    if canary and not {"version", "share"} <= set(canary):
+        raise ValueError("a canary without version and share")
+    route = Route(
         _version(data.get("default")),
         tuple(_known(version) for version in data.get("previous", ()))[-MAX_PREVIOUS:],
         _version(canary.get("version")),
         float(share),
         _version(data.get("shadow")),
     )
+    for duty, version in (("canary", route.canary), ("shadow", route.shadow)):
+        if version is not None and route.default in {None, version}:
+            raise ValueError(f"a {duty} without another version as default")
+    return route
 
 
 def _version(value: Any) -> int | None:

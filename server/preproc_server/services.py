@@ -19,6 +19,7 @@ from preproc_server.reflection import Exhibit, Reflection
 from preproc_server.repository import Repository, Snapshot
 from preproc_server.servicer import Servicer, handlers
 from preproc_server.settings import Settings
+from preproc_server.shadow import Shadow
 from preproc_server.shared_memory import Regions
 
 
@@ -33,6 +34,8 @@ class Services:
         Models.
     metrics
         Told of every call.
+    shadow
+        Asked what it has found.
     is_ready
         What ServerReady says.
 
@@ -57,11 +60,13 @@ class Services:
         settings: Settings,
         repository: Repository,
         metrics: Metrics,
+        shadow: Shadow,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
         self._repository = repository
         self._metrics = metrics
+        self._shadow = shadow
         self._streams = Lane("stream", settings.max_streams)
         self._turns = Semaphore(settings.threads)
         self._idle = Idle()
@@ -92,7 +97,7 @@ class Services:
 
     def add_to(self, server: grpc.Server) -> None:
         """Let a server answer with all of them."""
-        administration = Administration(self._repository).handlers(self.guard)
+        administration = Administration(self._repository, self._shadow).handlers(self.guard)
         shown = () if self.reflection is None else self.reflection.handlers()
         inference = handlers(self._servicer, self.guard, self._streams, self._turns, self._idle)
         server.add_generic_rpc_handlers(

@@ -7,10 +7,10 @@ import logging
 import os
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, Final, Protocol
@@ -20,37 +20,12 @@ from numpy.typing import NDArray
 
 from preproc.runtime import Prepared
 from preproc_server.disagreement import Disagreement, compare_answers
+from preproc_server.findings import Record, Sample
 from preproc_server.loading import Answers, Model
 
 _LOG: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.2
 _NICENESS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One row on which the shadow disagreed.
-
-    Attributes
-    ----------
-    name, version, shadow
-        Model, the version that answered, the version that shadowed it.
-    kind, band
-        What differs, and the score band of the version that answered.
-    row
-        Column → values of the row; text with null tokens.
-    want, got
-        Output → what the one answered, what the other would have.
-    """
-
-    name: str
-    version: int
-    shadow: int
-    kind: str
-    band: str
-    row: Mapping[str, Any]
-    want: Mapping[str, Any]
-    got: Mapping[str, Any]
 
 
 class Tally(Protocol):
@@ -109,6 +84,7 @@ class Shadow:
         self._queued_rows = 0
         self._lock = threading.Lock()
         self._samples: deque[Sample] = deque(maxlen=samples)
+        self._records: dict[str, Record] = {}
         self._is_closed = Event()
         self._thread = Thread(target=self._run, name="shadow", daemon=True)
 
@@ -122,14 +98,15 @@ class Shadow:
             shadow = self._find(model)
             if shadow is None:
                 return
+            work = _Work(model, shadow, prepared, dict(answers))
             if not self._reserve(prepared.rows):
-                self._tally.count_unshadowed(model.name, "dropped", prepared.rows)
+                self._miss(work, "dropped")
                 return
             try:
-                self._queue.put_nowait(_Work(model, shadow, prepared, dict(answers)))
+                self._queue.put_nowait(work)
             except Full:
                 self._release(prepared.rows)
-                self._tally.count_unshadowed(model.name, "dropped", prepared.rows)
+                self._miss(work, "dropped")
         except Exception:  # noqa: BLE001  # the call it rides on must not suffer
             _LOG.exception("model %r: its shadow cannot follow", model.name)
 
@@ -137,6 +114,14 @@ class Shadow:
         """Give rows on which a shadow disagreed, the oldest first; of one model or of all."""
         with self._lock:
             return [sample for sample in self._samples if name in {"", sample.name}]
+
+    def record(self, name: str, version: int | None, shadow: int) -> Record:
+        """Give the counts of a version against its shadow, since both took up their duties."""
+        with self._lock:
+            record = self._records.get(name)
+            if record is None or (record.version, record.shadow) != (version, shadow):
+                return Record(version or 0, shadow)
+            return replace(record, bands=Counter(record.bands))
 
     def wait_idle(self) -> None:
         """Wait until all that was taken along is compared."""
@@ -170,7 +155,7 @@ class Shadow:
                 self._compare(work)
             except Exception:  # noqa: BLE001  # the shadow's faults stay in the shadow
                 _LOG.exception("model %r: its shadow failed", work.model.name)
-                self._tally.count_unshadowed(work.model.name, "failed", work.prepared.rows)
+                self._miss(work, "failed")
             finally:
                 self._release(work.prepared.rows)
                 self._queue.task_done()
@@ -190,7 +175,23 @@ class Shadow:
         self._tally.count_shadow(work.model.name, work.shadow.version, bands, prepared.rows)
         kept = found[: self._samples.maxlen]
         with self._lock:
+            record = self._record_of(work)
+            record.rows += prepared.rows
+            record.bands.update(bands)
             self._samples.extend(_sample(work, columns, got, item) for item in kept)
+
+    def _miss(self, work: _Work, reason: str) -> None:
+        self._tally.count_unshadowed(work.model.name, reason, work.prepared.rows)
+        with self._lock:
+            self._record_of(work).missed += work.prepared.rows
+
+    def _record_of(self, work: _Work) -> Record:
+        """Find the counts of a pair; another pair of the name begins anew. Needs the lock."""
+        pair = work.model.version, work.shadow.version
+        record = self._records.get(work.model.name)
+        if record is None or (record.version, record.shadow) != pair:
+            record = self._records[work.model.name] = Record(*pair)
+        return record
 
 
 def _columns_of(model: Model, prepared: Prepared) -> dict[str, NDArray[Any]]:

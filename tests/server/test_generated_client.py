@@ -121,6 +121,20 @@ def test_json_goes_in_and_out_by_reflection(server: Server, session: Session) ->
     assert [one["label"] for one in answer["predictions"]] == want["label"].tolist()
 
 
+def test_our_own_service_is_asked_in_json_by_reflection(server: Server) -> None:
+    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        method = pool.FindServiceByName("preproc.v1.Preproc").FindMethodByName("Duties")
+        request = json_format.Parse('{"model_name": "tiny"}', GetMessageClass(method.input_type)())
+        call = channel.unary_unary(
+            "/preproc.v1.Preproc/Duties",
+            type(request).SerializeToString,
+            GetMessageClass(method.output_type).FromString,
+        )
+        answer = json.loads(json_format.MessageToJson(call(request)))
+    assert answer == {"modelName": "tiny", "defaultVersion": "1"}
+
+
 def test_json_with_a_column_that_is_not_known_is_refused_by_the_reader(server: Server) -> None:
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))

@@ -6,8 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from preproc_server.errors import LoadError, NotReadyError, RouteError
-from preproc_server.repository import Options, Repository
+from preproc_server.errors import (
+    LoadError,
+    NotReadyError,
+    RouteError,
+    UnknownModelError,
+    WireError,
+)
+from preproc_server.repository import Options, Repository, Route
 from preproc_server.versions import Policy
 
 from preproc.artifact import Artifact
@@ -65,8 +71,14 @@ def test_a_version_that_fails_is_not_promoted(tmp_path: Path, write: Write) -> N
         ('{"defualt": 1}', "expected versions and their duties, got unknown keys ['defualt']"),
         ('{"default": 0}', "expected versions and their duties, got 0 for a version"),
         ('{"canary": {"version": 1, "share": 2}}', "a share of 2, which is not from 0 to 1"),
+        ('{"canary": {"version": 1}}', "got a canary without version and share"),
+        (
+            '{"canary": {"version": 1, "share": 0.5}}',
+            "got a canary without another version as default",
+        ),
+        ('{"default": 1, "shadow": 1}', "got a shadow without another version as default"),
     ],
-    ids=["cut", "unknown key", "zero", "share"],
+    ids=["cut", "unknown key", "zero", "share", "no share", "no default", "own shadow"],
 )
 def test_a_broken_route_serves_nothing_rather_than_the_latest(
     tmp_path: Path, write: Write, content: str, problem: str
@@ -98,10 +110,65 @@ def test_a_canary_gets_its_share_and_keys_stick(tmp_path: Path, write: Write) ->
     assert {again.model("tiny", "", key=key).version for key in keys} == {1}
 
 
-def test_a_share_beyond_one_is_refused(tmp_path: Path, write: Write) -> None:
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5, math.nan], ids=str)
+def test_a_share_of_nothing_or_of_more_than_all_is_refused(
+    tmp_path: Path, write: Write, share: float
+) -> None:
     write(tmp_path, "tiny")
-    with pytest.raises(RouteError, match=r"expected a share from 0 to 1, got 1\.5$"):
-        opened(tmp_path).split("tiny", 1, 1.5)
+    with pytest.raises(WireError) as caught:
+        opened(tmp_path).split("tiny", 2, share)
+    assert str(caught.value) == f"share: expected a number above 0 and at most 1, got {share!r}"
+
+
+@pytest.mark.parametrize("duty", ["canary", "shadow"])
+def test_a_newer_version_on_trial_does_not_become_the_latest(
+    tmp_path: Path, write: Write, duty: str
+) -> None:
+    write(tmp_path, "tiny")
+    repository = opened(tmp_path)
+    write(tmp_path, "tiny", bias=1.0)
+    seen: list[int | None] = []
+    repository.subscribe(lambda _: seen.append(repository.default("tiny")))
+    if duty == "canary":
+        repository.split("tiny", 2, 0.01)
+        repository.split("tiny", None, 0.0)
+    else:
+        repository.shadow("tiny", 2)
+        repository.shadow("tiny", None)
+    assert set(seen) == {1}
+    assert repository.versions("tiny") == [1, 2]
+    assert opened(tmp_path).default("tiny") == 1
+
+
+def test_a_version_that_fails_gets_no_duty_and_leaves_no_trace(
+    tmp_path: Path, write: Write
+) -> None:
+    write(tmp_path, "tiny")
+    repository = opened(tmp_path)
+    write(tmp_path, "tiny", is_spoiled=True)
+    failure = r"^failed to load 'tiny' version 2: vectors 'real'"
+    with pytest.raises(LoadError, match=failure):
+        repository.split("tiny", 2, 0.5)
+    with pytest.raises(LoadError, match=failure):
+        repository.shadow("tiny", 2)
+    assert repository.route("tiny") == Route()
+    write(tmp_path, "tiny", bias=1.0)
+    assert opened(tmp_path).default("tiny") == 3
+
+
+def test_the_default_is_no_canary_of_its_own(tmp_path: Path, write: Write) -> None:
+    write(tmp_path, "tiny")
+    repository = opened(tmp_path)
+    with pytest.raises(WireError) as caught:
+        repository.shadow("tiny", 1)
+    assert str(caught.value) == ("model 'tiny': expected another version than the default, got 1")
+    with pytest.raises(UnknownModelError):
+        repository.shadow("tinny", None)
+    with pytest.raises(LoadError) as failed:
+        repository.shadow("tinny", 1)
+    assert str(failed.value) == (
+        "model 'tinny': expected a default to stand beside, got none that serves"
+    )
 
 
 def test_a_watched_route_is_followed_and_a_broken_one_changes_nothing(
