@@ -19,7 +19,8 @@ Format 1. Plain files, no code, no pickle, no timestamps: the same input gives t
                                         the bits of each step; ``step_K.pb`` holds what
                                         scikit-learn's transform gave to the first real rows.
 ``certificate.json``                    What was measured where; machine-dependent by nature.
-``profile.json``                        What training looked like.
+``profile.json``                        What training looked like: bins, null shares, categories of
+                                        a sample of its rows, ranges of numbers over all of them.
 ======================================  ===========================================================
 
 Digest: SHA-256 over the sorted ``path NUL sha256-hex LF`` lines of all files in the version's

@@ -1,12 +1,13 @@
 """What training looked like, measured: the baseline that live traffic is held against."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preproc.export.ranges import Range
 from preproc.signature import NULL_TOKENS, Output, Signature
 
 BINS: Final = 20
@@ -17,6 +18,7 @@ def profile_of(
     signature: Signature,
     columns: Mapping[str, NDArray[Any]],
     answers: Mapping[str, NDArray[Any]],
+    ranges: Mapping[str, Sequence[Range]],
 ) -> dict[str, Any]:
     """Describe training data and the model's answers to it.
 
@@ -28,16 +30,19 @@ def profile_of(
         Column → array (n, width), null tokens in place.
     answers
         Output → array (n,) or (n, width), of the same rows or a sample of them.
+    ranges
+        Column of numbers → lowest and highest of all training rows, one range for each value a row.
 
     Returns
     -------
     dict
-        Plain JSON data: rows; a column: null share, and bins or categories; an output: the same.
+        Plain JSON data: rows; a column: null share, bins or categories, and of numbers the range;
+        an output: the same without range.
     """
     return {
         "rows": len(next(iter(columns.values()))),
         "columns": {
-            column.name: [_describe(values) for values in columns[column.name].T]
+            column.name: _described(columns[column.name], ranges.get(column.name))
             for column in signature.columns
         },
         "outputs": {
@@ -45,6 +50,13 @@ def profile_of(
             for output in signature.outputs
         },
     }
+
+
+def _described(values: NDArray[Any], ranges: Sequence[Range] | None) -> list[dict[str, Any]]:
+    found = [_describe(place) for place in values.T]
+    if ranges is None:
+        return found
+    return [{**one, "range": ends} for one, ends in zip(found, ranges, strict=True)]
 
 
 def _by_column(output: Output, answers: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from preproc.export.decisions import decision_rows
 from preproc.export.dispatch import under_other_dispatch
 from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
+from preproc.export.ranges import ranges_of
 from preproc.export.sampling import check_round_trip, sample_rows
 from preproc.export.scope import Step
 from preproc.export.spread import Spread, jumping_rows, nudged_rows, spreads_of
@@ -148,7 +149,7 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         for vectors in sets
     }
     certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
-    return Proof(proved, steps, certificate, _profile(evidence, sample, target))
+    return Proof(proved, steps, certificate, _profile(evidence, data, sample, target))
 
 
 def _sort_out(
@@ -365,9 +366,10 @@ def _judged(
     return verdicts
 
 
-def _profile(evidence: Evidence, sample: Columns, target: Any) -> dict[str, Any]:
+def _profile(evidence: Evidence, data: Any, sample: Columns, target: Any) -> dict[str, Any]:
     answers = evidence.session.run_prepared(evidence.session.pack(sample))
-    profile = profile_of(evidence.session.signature, sample, answers)
+    signature = evidence.session.signature
+    profile = profile_of(signature, sample, answers, ranges_of(data, signature))
     if target is not None:
         values, counts = np.unique(np.asarray(target), return_counts=True)
         if len(values) <= 100:  # noqa: PLR2004  # classes, not a continuous target

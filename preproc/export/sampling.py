@@ -19,7 +19,7 @@ def sample_rows(data: Any, rows: int, signature: Signature, seed: int) -> Column
     generator = np.random.default_rng(seed)
     if signature.kind != "frame":
         at = generator.permutation(data.shape[0] if is_sparse(data) else len(data))[:rows]
-        columns = columns_of(_rows_at(data, at), signature)
+        columns = columns_of(rows_at(data, at), signature)
         return {name: values.reshape(len(at), -1) for name, values in columns.items()}
     frame = frame_of(data)
     at = generator.permutation(len(frame))[:rows]
@@ -28,7 +28,8 @@ def sample_rows(data: Any, rows: int, signature: Signature, seed: int) -> Column
     return {name: columns[name].reshape(len(at), -1) for name in names}
 
 
-def _rows_at(data: Any, at: NDArray[np.int64]) -> Any:
+def rows_at(data: Any, at: NDArray[np.int64]) -> Any:
+    """Take some rows of an array, a sparse matrix, a list or a series."""
     if is_sparse(data):
         return data.tocsr()[at]
     if isinstance(data, list):

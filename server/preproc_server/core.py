@@ -133,6 +133,7 @@ def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> tuple[Pre
     prepared = plan.decode(model.plan, request)
     found = check_batch(model.door, policy, prepared.feeds, told, desk.clock_s())
     metrics.count_marks(model.name, found.marks)
+    found.refuse()
     return prepared, found.flagged
 
 

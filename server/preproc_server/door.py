@@ -1,8 +1,9 @@
 """The contract at the door: what dtypes and shapes cannot tell of a batch, checked once laid out.
 
 Looked-up values may come with a status and an event time; the contract says which pass, up to
-which age, and whether a breach is refused or let through with a mark. Values that training never
-saw are counted or refused; the graph itself knows what to do with them.
+which age, and whether a breach is refused or let through with a mark. Categories that training
+never saw and numbers beyond its range are counted or refused; the graph itself knows what to do
+with them, as scikit-learn does.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ from preproc.interface import contract_digest, differences
 from preproc.runtime.feeding import Layout
 from preproc.signature import MAX_EXACT_INTEGER, NULL_TOKENS
 from preproc_server.errors import ContractError, RequestError
+from preproc_server.spans import Span, spans_of
 
 SKEW_S: Final = 60.0
 """How far two clocks may differ before an event time counts as one of the future."""
@@ -37,11 +39,14 @@ class Policy:
         Of requests that do not say which contract they were built for.
     unseen_values
         Of categories that training never saw.
+    out_of_range
+        Of numbers below the smallest or above the largest that training saw.
     """
 
     extra_columns: Literal["refuse", "count"] = "refuse"
     empty_digest: Literal["count", "refuse"] = "count"
     unseen_values: Literal["ignore", "count", "refuse"] = "count"
+    out_of_range: Literal["ignore", "count", "refuse"] = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +99,28 @@ class Door:
         Columns of whole numbers that travel as float64.
     fresh
         Columns that are looked up.
+    spans
+        What numbers training saw.
     """
 
     digest: str
     words: tuple[Place, ...] = ()
     wholes: tuple[Place, ...] = ()
     fresh: tuple[Freshness, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was let through with a mark: (column, reason) → values."""
+    """What is amiss in a batch.
+
+    Attributes
+    ----------
+    marks
+        (column, reason) → values, to be counted whether they are let through or refused.
+    violations
+        Of what is refused: field and rule.
+    """
 
     marks: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[tuple[str, str]] = field(default_factory=list)
@@ -114,9 +130,14 @@ class Findings:
         """How many values were marked; what a caller did not tell is no mark."""
         return sum(values for (_, why), values in self.marks.items() if why != "untold")
 
+    def refuse(self) -> None:
+        """Raise `RequestError`, naming each row, column and rule, where something is refused."""
+        if self.violations:
+            raise RequestError(self.violations)
 
-def door_of(contract: Contract, layout: Layout) -> Door:
-    """Make the door of a model from its contract and the layout of its session."""
+
+def door_of(contract: Contract, layout: Layout, profile: Mapping[str, Any]) -> Door:
+    """Make the door of a model from its contract, the layout of its session and its profile."""
     words, wholes, fresh = [], [], []
     for column in contract.signature.columns:
         matrix, index = layout.places[column.name]
@@ -131,7 +152,8 @@ def door_of(contract: Contract, layout: Layout) -> Door:
             is_refused = terms.get("breach", "refuse") == "refuse"
             allowed = tuple(terms.get("allowed", ("OK",)))
             fresh.append(Freshness(column.name, allowed, terms.get("max_age_s"), is_refused))
-    return Door(contract_digest(contract), tuple(words), tuple(wholes), tuple(fresh))
+    spans = spans_of(contract.signature, layout, profile)
+    return Door(contract_digest(contract), tuple(words), tuple(wholes), tuple(fresh), spans)
 
 
 def check_batch(
@@ -154,10 +176,10 @@ def check_batch(
     now_s
         Seconds since 1970, UTC.
 
-    Raises
-    ------
-    RequestError
-        Naming each row and column that breaks the contract, and the rule.
+    Returns
+    -------
+    Findings
+        To be counted first; then its `refuse` raises for the rows that break the contract.
     """
     found = Findings()
     for place in door.wholes:
@@ -165,10 +187,11 @@ def check_batch(
     if policy.unseen_values != "ignore":
         for place in door.words:
             _check_words(place, feeds[place.matrix][:, place.index], policy, found)
+    if policy.out_of_range != "ignore":
+        for span in door.spans:
+            _check_span(span, feeds[span.matrix], policy, found)
     for terms in door.fresh:
         _check_fresh(terms, companions.get(terms.column, Companion()), now_s, found)
-    if found.violations:
-        raise RequestError(found.violations)
     return found
 
 
@@ -243,6 +266,18 @@ def _check_words(
         for row in rows:
             rule = f"expected a category that training saw, got {words[row][:_SHOWN]!r}"
             found.violations.append((f"rows[{row}].{place.column}", rule))
+
+
+def _check_span(span: Span, values: NDArray[Any], policy: Policy, found: Findings) -> None:
+    is_out = (values < span.low) | (values > span.high)  # false for NaN, which is a null
+    if not is_out.any():
+        return
+    for at in np.flatnonzero(is_out.any(axis=0)).tolist():
+        found.marks[span.columns[at], "range"] += int(is_out[:, at].sum())
+    if policy.out_of_range == "refuse":
+        for row, at in np.argwhere(is_out).tolist():
+            rule = f"expected {span.texts[at]}, got {values[row, at].item()!r}"
+            found.violations.append((f"rows[{row}].{span.columns[at]}", rule))
 
 
 def _check_fresh(terms: Freshness, told: Companion, now_s: float, found: Findings) -> None:

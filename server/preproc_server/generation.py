@@ -189,6 +189,7 @@ class TypedServices(grpc.GenericRpcHandler):
         companions = rows.companions_of(service, cells) if model.door.fresh else {}
         found = check_batch(model.door, self._policy, prepared.feeds, companions, self._clock_s())
         self._metrics.count_marks(model.name, found.marks)
+        found.refuse()
         call.check_time(0)
         decoded = time.perf_counter_ns()
         answers = model.run(prepared)

@@ -117,7 +117,7 @@ def model_of(
         json.dumps(contract_to_json(artifact.contract), allow_nan=False),
         artifact.digest,
         replace(artifact, model=b"", steps=()),
-        door_of(artifact.contract, session.layout),
+        door_of(artifact.contract, session.layout, artifact.profile),
         is_proved,
         observe,
     )

@@ -74,7 +74,12 @@ class Services:
         self.reflection = Reflection() if settings.reflection else None
         self.guard = Guard(self._count, texts=settings.error_texts)
         regions = Regions(max_bytes=settings.max_receive_bytes) if settings.shared_memory else None
-        policy = Policy(settings.extra_columns, settings.empty_digest, settings.unseen_values)
+        policy = Policy(
+            settings.extra_columns,
+            settings.empty_digest,
+            settings.unseen_values,
+            settings.out_of_range,
+        )
         self.contracts = Contracts(repository.index)
         self.desk = Desk(
             metrics,

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         ``count`` requests that do not say which contract they were built for, or ``refuse`` them.
     unseen_values
         ``count`` categories that training never saw, ``refuse`` them, or ``ignore`` that.
+    out_of_range
+        The same of numbers beyond the smallest and the largest that training saw. They are counted
+        and not refused by default, since scikit-learn answers them.
     shadow_queue_calls
         Calls that may wait for a shadow version; more are dropped and counted.
     shadow_samples
@@ -134,6 +137,7 @@ class Settings(BaseSettings):
     extra_columns: Literal["refuse", "count"] = "refuse"
     empty_digest: Literal["count", "refuse"] = "count"
     unseen_values: Literal["ignore", "count", "refuse"] = "count"
+    out_of_range: Literal["ignore", "count", "refuse"] = "count"
     shadow_queue_calls: PositiveInt = 64
     shadow_samples: PositiveInt = 100
     shadow_tolerance: NonNegativeFloat = 0.05
