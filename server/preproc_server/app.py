@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -25,6 +26,10 @@ from preproc_server.watching import Repeated
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+COMPRESSION_LEVELS: Final[Mapping[str, int]] = {"none": 0, "gzip": 1, "deflate": 3}
+"""gRPC's levels, each of which prefers one algorithm. Not the algorithm itself: gRPC would send
+that also to callers who cannot read it, while of a level it takes what the caller accepts."""
 
 _LOG: Final = logging.getLogger(__name__)
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -216,6 +221,7 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_receive_bytes),
         ("grpc.max_send_message_length", settings.max_send_bytes),
         ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
+        ("grpc.default_compression_level", COMPRESSION_LEVELS[settings.response_compression]),
         # clients ping every 10 to 30 s; the default of 300 s cuts them off
         ("grpc.keepalive_permit_without_calls", 1),
         (

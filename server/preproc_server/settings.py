@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     out_of_range
         The same of numbers beyond the smallest and the largest that training saw. They are counted
         and not refused by default, since scikit-learn answers them.
+    response_compression
+        ``gzip`` or ``deflate``, as the caller takes it, else the other one, else none; pays on slow
+        networks only.
     shadow_queue_calls
         Calls that may wait for a shadow version; more are dropped and counted.
     shadow_samples
@@ -138,6 +141,7 @@ class Settings(BaseSettings):
     empty_digest: Literal["count", "refuse"] = "count"
     unseen_values: Literal["ignore", "count", "refuse"] = "count"
     out_of_range: Literal["ignore", "count", "refuse"] = "count"
+    response_compression: Literal["none", "gzip", "deflate"] = "none"
     shadow_queue_calls: PositiveInt = 64
     shadow_samples: PositiveInt = 100
     shadow_tolerance: NonNegativeFloat = 0.05

@@ -176,6 +176,7 @@ def test_the_options_are_in_the_units_of_grpc(models: Path) -> None:
         "grpc.so_reuseport": 0,
         "grpc.max_receive_message_length": 67108864,
         "grpc.max_send_message_length": 67108864,
+        "grpc.default_compression_level": 0,
         "grpc.keepalive_time_ms": 60000,
         "grpc.keepalive_permit_without_calls": 1,
         "grpc.http2.min_recv_ping_interval_without_data_ms": 10000,
