@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import grpc
 
-from preproc_server.calls import Call, Guard, Service, serialize
+from preproc_server.calls import Call, Guard, Service
 from preproc_server.errors import WireError
 from preproc_server.findings import json_of
 from preproc_server.pb import preproc_pb2 as pb
@@ -105,7 +105,7 @@ class Administration:
             SERVICE,
             {
                 name: grpc.unary_unary_rpc_method_handler(
-                    guard.unary(name, answer), kind.FromString, serialize
+                    guard.unary(name, answer), kind.FromString
                 )
                 for name, (answer, kind) in methods.items()
             },

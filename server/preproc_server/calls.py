@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.message import Message
 
 from preproc_server.details import details_of
-from preproc_server.errors import ExpiredError
+from preproc_server.errors import AnswerSizeError, ExpiredError
 from preproc_server.lanes import Idle
 from preproc_server.status import status_of
 
@@ -105,19 +105,24 @@ class Guard:
         Told of each call.
     texts
         What a status tells.
+    max_send_bytes
+        Of an answer. gRPC would refuse a larger one too, but after the call is counted as
+        answered, and in words that name no way out.
     """
 
-    def __init__(self, count: Count, *, texts: Texts = "full") -> None:
+    def __init__(self, count: Count, *, max_send_bytes: int, texts: Texts = "full") -> None:
         self._count = count
+        self._max_send_bytes = max_send_bytes
         self._texts = texts
 
-    def unary(self, method: str, answer: Answer) -> Callable[[Any, grpc.ServicerContext], Message]:
-        """Guard a method of one request and one response."""
+    def unary(self, method: str, answer: Answer) -> Callable[[Any, grpc.ServicerContext], bytes]:
+        """Guard a method of one request and one response, given as bytes."""
 
-        def behave(request: Any, context: grpc.ServicerContext) -> Message:
+        def behave(request: Any, context: grpc.ServicerContext) -> bytes:
             read_ns = time.perf_counter_ns()
             try:
-                response = answer(request, Call(context, _ARRIVED.get() or read_ns, read_ns))
+                call = Call(context, _ARRIVED.get() or read_ns, read_ns)
+                response = self._written(answer(request, call))
             except Exception as error:  # noqa: BLE001  # the client gets a status, whatever happens
                 self.abort(context, method, request, error, read_ns)
             self._done(method, request, grpc.StatusCode.OK, read_ns)
@@ -132,8 +137,8 @@ class Guard:
         refuse: Callable[[Any, str], Message],
         turns: Semaphore,
         idle: Idle,
-    ) -> Callable[[Iterator[Any], grpc.ServicerContext], Iterator[Message]]:
-        """Guard a method of many requests, each with one response.
+    ) -> Callable[[Iterator[Any], grpc.ServicerContext], Iterator[bytes]]:
+        """Guard a method of many requests, each with one response, given as bytes.
 
         Parameters
         ----------
@@ -148,7 +153,7 @@ class Guard:
             Told when a stream waits for a request.
         """
 
-        def behave(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Message]:
+        def behave(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[bytes]:
             try:
                 idle.begin(context)
                 for request in requests:
@@ -158,18 +163,18 @@ class Guard:
             finally:
                 idle.leave(context)
 
-        def respond(request: Any, context: grpc.ServicerContext) -> Message:
+        def respond(request: Any, context: grpc.ServicerContext) -> bytes:
             arrived_ns = read_ns = time.perf_counter_ns()
             try:
                 with turns:
                     read_ns = time.perf_counter_ns()
-                    response = answer(request, Call(context, arrived_ns, read_ns))
+                    response = self._written(answer(request, Call(context, arrived_ns, read_ns)))
                 code = grpc.StatusCode.OK
             except Exception as error:  # noqa: BLE001  # as above
                 if STRICT_HEADER in context.invocation_metadata():
                     self.abort(context, method, request, error, read_ns)
                 code, text = self.word(method, error)
-                response = refuse(request, text)
+                response = serialize(refuse(request, text))
             self._done(method, request, code, read_ns)
             return response
 
@@ -199,6 +204,12 @@ class Guard:
         if self._texts == "full":
             context.set_trailing_metadata(details_of(error, code, text))
         context.abort(code, text)
+
+    def _written(self, message: Message) -> bytes:
+        content = serialize(message)
+        if len(content) > self._max_send_bytes:
+            raise AnswerSizeError(len(content), self._max_send_bytes)
+        return content
 
     def _done(self, method: str, request: Any, code: grpc.StatusCode, started_ns: int) -> None:
         self._count(method, request, code, (time.perf_counter_ns() - started_ns) / 1e9)

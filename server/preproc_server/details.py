@@ -17,7 +17,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from preproc.errors import RefusedRows, SignatureError
-from preproc_server.errors import RequestError
+from preproc_server.errors import AnswerSizeError, RequestError
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 DOMAIN: Final = "preproc"
@@ -57,7 +57,7 @@ def details_of(error: Exception, code: StatusCode, text: str) -> tuple[tuple[str
     is_internal = code is StatusCode.INTERNAL
     reason = "INTERNAL" if is_internal else reason_of(error)
     _pack(status, ErrorInfo(reason=reason, domain=DOMAIN))
-    if code in RETRY_S:
+    if code in RETRY_S and not isinstance(error, AnswerSizeError):  # it would be as large again
         _pack(status, RetryInfo(retry_delay=_duration(RETRY_S[code])))
     room = min(MAX_BYTES, (MAX_TRAILER - _encoded_size(text)) * 3 // 4)
     if status.ByteSize() > room:

@@ -270,7 +270,7 @@ def _check_words(
 
 def _check_span(span: Span, values: NDArray[Any], policy: Policy, found: Findings) -> None:
     is_out = (values < span.low) | (values > span.high)  # false for NaN, which is a null
-    if not is_out.any():
+    if not np.count_nonzero(is_out):  # sooner than any() on a few rows
         return
     for at in np.flatnonzero(is_out.any(axis=0)).tolist():
         found.marks[span.columns[at], "range"] += int(is_out[:, at].sum())

@@ -13,6 +13,7 @@
     ├── RouteError          a ``serving.json`` that cannot be read or written
     ├── ExpiredError        a request whose deadline or timeout is over
     ├── BusyError           more than is held at once
+    ├── AnswerSizeError     an answer that is larger than the server sends
     ├── UnofferedError      an extension that is turned off
     ├── RegionError         shared memory that cannot be opened or is too small
     │   ├── TakenError      a region's name that is in use
@@ -95,6 +96,23 @@ class ExpiredError(PreprocError):
 
 class BusyError(PreprocError):
     """More than the server holds at once."""
+
+
+class AnswerSizeError(PreprocError):
+    """An answer that is larger than the server sends.
+
+    Parameters
+    ----------
+    size_bytes, limit_bytes
+        Of the message, and what is sent at most.
+    """
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+        super().__init__(
+            f"answer: expected at most {limit_bytes} bytes, got {size_bytes}; send fewer rows or "
+            "ask for fewer outputs, or raise max_send_bytes of the server (PREPROC_MAX_SEND_BYTES)"
+        )
 
 
 class UnofferedError(PreprocError):

@@ -19,7 +19,7 @@ from preproc.contract import Contract
 from preproc.errors import PreprocError
 from preproc.signature import ROW_ERROR
 from preproc_server import rows
-from preproc_server.calls import Call, Guard, serialize
+from preproc_server.calls import Call, Guard
 from preproc_server.counters import Statistics, Times
 from preproc_server.door import Policy, check_batch, check_digest
 from preproc_server.errors import ContractError, RequestError, WireError
@@ -158,9 +158,7 @@ class TypedServices(grpc.GenericRpcHandler):
         def read(content: bytes) -> Asked:
             return Asked(service.schema.model, content)
 
-        return grpc.unary_unary_rpc_method_handler(
-            self._guard.unary(METHOD, answer), read, serialize
-        )
+        return grpc.unary_unary_rpc_method_handler(self._guard.unary(METHOD, answer), read)
 
     def _predict(self, service: Typed, content: bytes, call: Call) -> Message:
         request = cast("Any", _parsed(service, content))

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from preproc_server import core, descriptions
-from preproc_server.calls import Answer, Call, Guard, Service, serialize
+from preproc_server.calls import Answer, Call, Guard, Service
 from preproc_server.core import Desk
 from preproc_server.errors import NotReadyError, UnknownModelError, WireError
 from preproc_server.lanes import Idle, Lane
@@ -193,15 +193,15 @@ def handlers(
     servicer: Servicer, guard: Guard, lane: Lane, turns: Semaphore, idle: Idle
 ) -> grpc.GenericRpcHandler:
     """Make the service of a servicer, each method guarded; streams have a lane of their own."""
-    methods = {
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method: grpc.unary_unary_rpc_method_handler(
-            guard.unary(method, answer), request_class.FromString, serialize
+            guard.unary(method, answer), request_class.FromString
         )
         for method, (answer, request_class) in unary_methods(servicer).items()
     }
     stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns, idle)
     methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
-        lane.carry(stream), pb.ModelInferRequest.FromString, serialize
+        lane.carry(stream), pb.ModelInferRequest.FromString
     )
     return Service(SERVICE, methods)
 

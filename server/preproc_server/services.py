@@ -72,7 +72,9 @@ class Services:
         self._idle = Idle()
         self.health = Health(max_watches=settings.max_watches)
         self.reflection = Reflection() if settings.reflection else None
-        self.guard = Guard(self._count, texts=settings.error_texts)
+        self.guard = Guard(
+            self._count, max_send_bytes=settings.max_send_bytes, texts=settings.error_texts
+        )
         regions = Regions(max_bytes=settings.max_receive_bytes) if settings.shared_memory else None
         policy = Policy(
             settings.extra_columns,

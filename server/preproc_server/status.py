@@ -7,6 +7,7 @@ from grpc import StatusCode
 
 from preproc.errors import PreprocError, RefusedRows, SignatureError
 from preproc_server.errors import (
+    AnswerSizeError,
     BusyError,
     ContractError,
     ControlError,
@@ -36,6 +37,7 @@ STATUS: Final[Mapping[type[PreprocError], StatusCode]] = {
     RouteError: StatusCode.FAILED_PRECONDITION,
     ExpiredError: StatusCode.DEADLINE_EXCEEDED,
     BusyError: StatusCode.RESOURCE_EXHAUSTED,
+    AnswerSizeError: StatusCode.RESOURCE_EXHAUSTED,
     UnofferedError: StatusCode.UNIMPLEMENTED,
     RegionError: StatusCode.INVALID_ARGUMENT,
     TakenError: StatusCode.ALREADY_EXISTS,

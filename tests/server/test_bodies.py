@@ -328,13 +328,31 @@ def test_our_client_says_which_limit_of_the_server_and_how_to_change_it(
 
 
 def test_an_answer_beyond_the_limit_of_the_server_is_told_as_such(small: Server) -> None:
+    labels = {"model": "long", "method": "ModelInfer", "code": "RESOURCE_EXHAUSTED"}
+    value = small.metrics.registry.get_sample_value
+    before = value("preproc_calls_total", labels) or 0
     with Client(f"localhost:{small.port}") as client, pytest.raises(MessageTooLargeError) as caught:
         client.predict("long", numbers(1, 10_000))
-    assert re.fullmatch(
-        r"the answer has \d+ bytes and the server sends 65536; send fewer rows or ask for fewer "
-        r"outputs, or raise max_send_bytes of the server \(PREPROC_MAX_SEND_BYTES\)",
-        caught.value.message,
+    text = (
+        r"answer: expected at most 65536 bytes, got \d{5,}; send fewer rows or ask for fewer "
+        r"outputs, or raise max_send_bytes of the server \(PREPROC_MAX_SEND_BYTES\)"
     )
+    assert re.fullmatch(text, caught.value.message)
+    assert caught.value.retry_after_s is None
+    assert value("preproc_calls_total", labels) == before + 1
+    code, other = refused(small, raw_request("long", numbers(1, 10_000)))
+    assert code == "RESOURCE_EXHAUSTED"
+    assert re.fullmatch(text, other)
+    large, fit = (raw_request("long", numbers(1, rows)) for rows in (10_000, 10))
+    with grpc.insecure_channel(f"localhost:{small.port}") as channel:
+        stream = channel.stream_stream(
+            "/inference.GRPCInferenceService/ModelStreamInfer",
+            pb.ModelInferRequest.SerializeToString,
+            pb.ModelStreamInferResponse.FromString,
+        )
+        answers = list(stream(iter([large, fit]), timeout=30))
+    assert re.fullmatch(text, answers[0].error_message)
+    assert [one.error_message for one in answers[1:]] == [""]
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,8 @@ BY_CODE: Final[Mapping[StatusCode, type[ServerError]]] = {
     StatusCode.DEADLINE_EXCEEDED: DeadlineError,
 }
 """Other statuses are a plain `ServerError`."""
+BY_REASON: Final[Mapping[tuple[StatusCode, str], type[ServerError]]] = {
+    (StatusCode.FAILED_PRECONDITION, "CONTRACT"): ContractChangedError,
+    (StatusCode.RESOURCE_EXHAUSTED, "ANSWER_SIZE"): MessageTooLargeError,
+}
+"""What the details of a status tell apart where its code does not."""

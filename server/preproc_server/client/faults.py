@@ -15,8 +15,8 @@ from google.rpc.status_pb2 import Status
 
 from preproc_server.client.errors import (
     BY_CODE,
+    BY_REASON,
     NO_DETAILS,
-    ContractChangedError,
     Details,
     MessageTooLargeError,
     ServerError,
@@ -75,8 +75,7 @@ def error_of(
         advice = _ADVICE[found[1], found[2]].format(size=found[3], limit=found[4])
         return MessageTooLargeError(code, advice)
     details = details_of(trailers)
-    is_contract = code is grpc.StatusCode.FAILED_PRECONDITION and details.reason == "CONTRACT"
-    kind = ContractChangedError if is_contract else BY_CODE.get(code, ServerError)
+    kind = BY_REASON.get((code, details.reason)) or BY_CODE.get(code, ServerError)
     return kind(code, text, details)
 
 
