@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CALLS = {"Call", "grpc.ServicerContext"}
 PACKAGES = ["preproc", "preproc.export", "preproc.graph", "preproc.parity", "preproc.runtime"]
 
 
@@ -67,3 +68,38 @@ def test_no_module_is_too_long_to_read() -> None:
         if "pb" not in file.parts
     }
     assert {name: lines for name, lines in long.items() if lines > 400} == {}
+
+
+def long_methods(source: str, limit: int) -> dict[str, int]:
+    """Methods that answer calls, by the argument that tells of one: those of too many lines."""
+    return {name: lines for name, lines in method_lines(source).items() if lines > limit}
+
+
+def method_lines(source: str) -> dict[str, int]:
+    """Lines of each, without signature, docstring and blank ones."""
+    found = {}
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and CALLS & {
+            ast.unparse(argument.annotation) for argument in node.args.args if argument.annotation
+        }:
+            body = node.body[ast.get_docstring(node) is not None :]
+            span = lines[body[0].lineno - 1 : body[-1].end_lineno]
+            found[node.name] = sum(bool(line.strip()) for line in span)
+    return found
+
+
+def test_a_method_of_a_service_decodes_calls_and_encodes() -> None:
+    sources = [
+        (ROOT / "server" / "preproc_server" / f"{module}.py").read_text(encoding="utf-8")
+        for module in ("servicer", "administration", "generation", "health", "reflection")
+    ]
+    assert sum(len(method_lines(source)) for source in sources) > 25
+    assert [long_methods(source, 10) for source in sources if long_methods(source, 10)] == []
+
+
+def test_a_long_method_would_be_found() -> None:
+    body = "".join(f"    x = {line}\n" for line in range(11))
+    source = f'def infer(self, request: Request, call: Call) -> None:\n    """Say."""\n{body}'
+    assert long_methods(source, 10) == {"infer": 11}
+    assert long_methods(source, 11) == {}

@@ -5,7 +5,7 @@ shutdown, and one watcher that reads slowly holds up all who set or ask a state.
 """
 
 from collections.abc import Iterator
-from threading import Condition
+from threading import Condition, Event
 from typing import Any, Final
 
 import grpc
@@ -79,24 +79,17 @@ class Health:
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> Iterator[health_pb2.HealthCheckResponse]:
         """Tell the state of a service, and again each time that it is another."""
-        is_left = False
+        is_left = Event()
 
         def leave() -> None:
-            nonlocal is_left
             with self._changed:
-                is_left = True
+                is_left.set()
                 self._changed.notify_all()
 
         told: int | None = None
         is_active = context.add_callback(leave)
-        while is_active:
-            with self._changed:
-                while (status := self._state(request.service)) == told:
-                    if is_left or self._is_closed:
-                        return
-                    self._changed.wait()
-            told = status
-            yield _Response(status=status)
+        while is_active and (told := self._next(request.service, told, is_left)) is not None:
+            yield _Response(status=told)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Make the service."""
@@ -109,6 +102,15 @@ class Health:
             ),
         }
         return Service(SERVICE, methods)
+
+    def _next(self, service: str, told: int | None, is_left: Event) -> int | None:
+        """Wait for a state that was not told yet; None when there will be none."""
+        with self._changed:
+            while (status := self._state(service)) == told:
+                if is_left.is_set() or self._is_closed:
+                    return None
+                self._changed.wait()
+        return status
 
     def _state(self, service: str) -> int:
         unknown: int = _Response.SERVICE_UNKNOWN

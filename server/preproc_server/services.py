@@ -89,14 +89,7 @@ class Services:
             policy=policy,
             contracts=self.contracts.of,
         )
-        self.typed = TypedServices(
-            repository,
-            metrics,
-            self.guard,
-            contracts=self.contracts.of,
-            statistics=self.desk.statistics,
-            policy=policy,
-        )
+        self.typed = TypedServices(repository, self.guard, self.desk)
         self._servicer = Servicer(
             repository, self.desk, server_name=settings.server_name, is_ready=is_ready
         )

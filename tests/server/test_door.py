@@ -205,8 +205,7 @@ def test_a_look_up_that_the_contract_does_not_allow_is_refused(
 def set_clock(server: Server) -> None:
     services = server.services
     desk = replace(services.desk, clock_s=lambda: NOW_MS / 1000)
-    services._servicer._desk = desk
-    services.typed._clock_s = desk.clock_s
+    services._servicer._desk = services.typed._desk = desk
 
 
 def test_a_look_up_that_the_contract_allows_changes_no_bit(
