@@ -1,6 +1,7 @@
 """The command line: inspect, check, parity, diff, proto, serve."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,6 +27,8 @@ from preproc.parity import (
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
 CANNOT_RUN: Final = 3
+PIPED_WIDTH: Final = 160
+"""Characters of a line that no terminal limits."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -146,7 +149,7 @@ def diff(
         if as_json:
             typer.echo(json.dumps(diff_to_json(found), indent=1))
         else:
-            print_diff(found, Console())
+            print_diff(found, Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
     if found:
         raise typer.Exit(BREACH)
 

@@ -1,12 +1,15 @@
 """Two versions of a model: where contract, parameters and answers differ."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import onnx
 from numpy.typing import NDArray
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from preproc.artifact import Artifact
@@ -20,6 +23,8 @@ from preproc.vectors import VectorSet
 
 MAX_SHOWN: Final = 5
 """Categories that one line names."""
+MAX_OF_STEP: Final = 3
+"""Parameters of one step that the table shows."""
 NOTHING: Final = "nothing"
 
 
@@ -36,18 +41,21 @@ class Difference:
         Column, output, rule, value of the graph, or golden set.
     first, second
         What either version has.
+    extent
+        Of arrays: how many values differ, and which one is shown.
     """
 
     part: str
     where: str
     first: str
     second: str
+    extent: str = ""
 
 
 def diff_artifacts(
     first: Artifact, second: Artifact, *, backend: str = "cpu"
 ) -> tuple[Difference, ...]:
-    """Compare two versions: contract, parameters of the graph, answers to the first one's rows.
+    """Compare two versions: contract, answers to the first one's rows, parameters of the graph.
 
     Returns
     -------
@@ -65,8 +73,8 @@ def diff_artifacts(
         raise ArtifactError(first.path, "expected golden rows to ask both versions, got none")
     return (
         *_contracts(first.contract, second.contract),
-        *_parameters(*(parameters_of(_graph(side)) for side in (first, second))),
         *_answers(first, second, backend),
+        *_parameters(*(parameters_of(_graph(side)) for side in (first, second))),
     )
 
 
@@ -76,14 +84,32 @@ def diff_to_json(found: Sequence[Difference]) -> dict[str, Any]:
 
 
 def print_diff(found: Sequence[Difference], console: Console) -> None:
-    """Print differences as a table, or that there are none."""
+    """Print differences as a table, or that there are none; of a step some parameters only."""
     if not found:
-        console.print("no difference in contract, parameters and answers")
+        console.print("no difference in contract, answers and parameters")
         return
-    table = Table("part", "where", "first", "second")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("part", no_wrap=True)
+    for heading in ("where", "values", "first", "second"):
+        table.add_column(heading, overflow="fold")
+    steps = Counter(_step(item) for item in found)
+    shown = Counter[str]()
     for item in found:
-        table.add_row(item.part, item.where, item.first, item.second)
+        step = _step(item)
+        shown[step] += 1
+        if not step or shown[step] <= MAX_OF_STEP:
+            texts = (item.part, item.where, item.extent, item.first, item.second)
+            table.add_row(*(escape(text) for text in texts))
+        elif shown[step] == steps[step]:
+            rest = f"{steps[step] - MAX_OF_STEP} more, listed by --json"
+            table.add_row(item.part, escape(step), rest)
     console.print(table)
+
+
+def _step(item: Difference) -> str:
+    """Step that a parameter belongs to, empty for another part."""
+    path = item.where.partition(",")[0]
+    return (path.rpartition("/")[0] or path) if item.part == "parameters" else ""
 
 
 def _contracts(first: Contract, second: Contract) -> Iterator[Difference]:
@@ -119,7 +145,7 @@ def _domains(
     gone = [item for item in one if item not in other]
     new = [item for item in other if item not in one]
     if gone or new:
-        yield Difference("categories", name, _listed(gone), _listed(new))
+        yield Difference("categories", name, _listed(gone, "gone"), _listed(new, "new"))
 
 
 def _records(part: str, sides: Sequence[Mapping[str, Mapping[str, Any]]]) -> Iterator[Difference]:
@@ -146,9 +172,9 @@ def _parameters(
             positions = changed(one, other)
             if positions.size:
                 at = int(positions[0])
-                where = f"{name}: {positions.size} of {one.size} values, the first at {at}"
-                pair = (repr(side.ravel().tolist()[at]) for side in (one, other))
-                yield Difference("parameters", where, *pair)
+                extent = f"{positions.size} of {one.size}, first at {at}" if one.size > 1 else ""
+                shown = [repr(side.ravel().tolist()[at]) for side in (one, other)]
+                yield Difference("parameters", name, shown[0], shown[1], extent)
 
 
 def _answers(first: Artifact, second: Artifact, backend: str) -> Iterator[Difference]:
@@ -166,15 +192,16 @@ def _of_set(vectors: VectorSet, one: Session, other: Session) -> Iterator[Differ
     for name in want:
         if name not in got:
             continue  # told with the outputs
-        where = f"{vectors.name}, {name}"
+        where = f"{vectors.name}/{name}"
         if want[name].shape != got[name].shape or want[name].dtype != got[name].dtype:
             yield Difference("answers", where, _shape(want[name]), _shape(got[name]))
             continue
         found = compare(want[name], got[name])
         if found.breaches:
             row = found.worst[0]
-            where = f"{where}: {found.breaches} of {found.elements} values, the worst in row {row}"
-            yield Difference("answers", where, *(str(side[name][row]) for side in (want, got)))
+            extent = f"{found.breaches} of {found.elements}, worst in row {row}"
+            shown = [str(side[name][row]) for side in (want, got)]
+            yield Difference("answers", where, shown[0], shown[1], extent)
 
 
 def _opened(artifact: Artifact, backend: str) -> Session:
@@ -205,10 +232,10 @@ def _text(value: Any) -> str:
     return NOTHING if value is None else repr(value)
 
 
-def _listed(items: Sequence[Any]) -> str:
+def _listed(items: Sequence[Any], word: str) -> str:
     shown = ", ".join(repr(item) for item in items[:MAX_SHOWN])
     more = f" and {len(items) - MAX_SHOWN} more" if len(items) > MAX_SHOWN else ""
-    return f"alone: {shown}{more}" if items else NOTHING
+    return f"{word}: {shown}{more}" if items else ""
 
 
 def _shape(array: NDArray[Any]) -> str:

@@ -19,18 +19,26 @@ _FIELDS: Final[Mapping[int, str]] = {
 
 
 def parameters_of(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
-    """Give the values of every initializer, and the inputs and attributes of every node.
+    """Give the constants and attributes of every node, and what it is joined to.
+
+    Constants are named by the node that takes them, since their own numbers move along with any
+    change before them.
 
     Returns
     -------
     dict
-        Name of the initializer, or ``Op output`` and ``Op output.attribute`` of the node → values;
-        text as object.
+        ``step/Op_0, input 1``, ``step/Op_0.attribute`` and ``step/Op_0`` (operator and inputs) →
+        values; text as object.
     """
-    found = {tensor.name: _values(tensor) for tensor in model.graph.initializer}
+    constants = {tensor.name: _values(tensor) for tensor in model.graph.initializer}
+    found: dict[str, NDArray[Any]] = {}
     for node in model.graph.node:
-        place = f"{node.op_type} {node.output[0]}"
-        found[place] = _objects(list(node.input))
+        place = node.output[0].lstrip("/")
+        inputs = ["constant" if name in constants else name for name in node.input]
+        found[place] = _objects([node.op_type, *inputs])
+        for at, name in enumerate(node.input):
+            if name in constants:
+                found[f"{place}, input {at}"] = constants[name]
         for attribute in node.attribute:
             found[f"{place}.{attribute.name}"] = _values(attribute)
     return found
