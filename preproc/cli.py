@@ -170,6 +170,9 @@ def serve(
     *,
     port: Annotated[int | None, typer.Option(help="TCP port, 0 for any free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of the Prometheus page, 0 for any free one.")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="none, watch or explicit.")] = None,
     versions: Annotated[str | None, typer.Option(help="latest, latest:2, all or 1,3.")] = None,
     server_name: Annotated[str | None, typer.Option(help="What clients are told.")] = None,
@@ -177,13 +180,15 @@ def serve(
         bool | None, typer.Option("--allow-unproved", help="Serve plain ONNX models too.")
     ] = None,
 ) -> None:
-    """Prove every model, then serve it by gRPC; settings also come from PREPROC_* variables."""
+    """Prove every model, then serve it by gRPC; PREPROC_* variables set these and many more."""
     from preproc_server.app import serve as run_server  # noqa: PLC0415  # grpc only where needed
-    from preproc_server.settings import Settings  # noqa: PLC0415
+    from preproc_server.settings import settings_of  # noqa: PLC0415
 
     flags: dict[str, Any] = {
+        "repository": repository,
         "port": port,
         "host": host,
+        "metrics_port": metrics_port,
         "mode": mode,
         "versions": versions,
         "server_name": server_name,
@@ -191,12 +196,7 @@ def serve(
     }
     given = {name: value for name, value in flags.items() if value is not None}
     with _clear_errors():
-        try:
-            settings = Settings(repository=repository, **given)
-        except ValueError as error:
-            typer.echo(f"preproc: settings: {error}", err=True)
-            raise typer.Exit(CANNOT_RUN) from error
-        run_server(settings)
+        run_server(settings_of(given))
 
 
 def label_names(artifact: Artifact) -> frozenset[str]:

@@ -81,5 +81,7 @@ def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path)
 def test_serve_refuses_bad_settings_in_words(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["serve", str(tmp_path / "gone")])
     assert done.exit_code == 3
-    assert "settings:" in done.stderr
-    assert "repository" in done.stderr
+    assert done.stderr == (
+        "preproc: setting repository: expected a folder that is there, got "
+        f"{str(tmp_path / 'gone')!r}; change PREPROC_REPOSITORY, preproc.env or the flag\n"
+    )

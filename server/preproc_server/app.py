@@ -1,6 +1,7 @@
 """Starts, proves, drains and stops one server."""
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from preproc_server.metrics import Metrics, Page
 from preproc_server.repository import Entry, Gate, Model, Options, Repository, Snapshot
 from preproc_server.servicer import SERVICE
 from preproc_server.services import Services
-from preproc_server.settings import Settings
+from preproc_server.settings import Settings, unknown_variables
 from preproc_server.shadow import Shadow
 from preproc_server.versions import parse_policy
 from preproc_server.watching import Repeated
@@ -197,12 +198,16 @@ def serve(settings: Settings) -> None:
         When the repository cannot be listed.
     """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    for problem in unknown_variables(os.environ):
+        _LOG.warning("%s", problem)
     received: SimpleQueue[int] = SimpleQueue()  # the one queue that a signal may write to
     for number in STOP_SIGNALS:
         signal.signal(number, lambda got, _: received.put(got))
     server = Server(settings)
     server.start()
     _LOG.info("listening on port %d, proving %d models", server.port, len(server.repository.names))
+    if server.metrics_port is not None:
+        _LOG.info("metrics on port %d, under /metrics", server.metrics_port)
     got = signal.Signals(received.get())
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)

@@ -18,6 +18,7 @@
     ├── RegionError         shared memory that cannot be opened or is too small
     │   ├── TakenError      a region's name that is in use
     │   └── UnknownRegionError  a region that was not registered
+    ├── SettingsError       settings that a server cannot start with
     ├── ListenError         a port that cannot be had
     └── ServerError         what a client was answered: see `preproc_server.client.errors`
 
@@ -129,6 +130,20 @@ class TakenError(RegionError):
 
 class UnknownRegionError(RegionError):
     """A region that was not registered."""
+
+
+class SettingsError(PreprocError):
+    """Settings that a server cannot start with.
+
+    Parameters
+    ----------
+    faults
+        For each setting what was expected and what came.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"setting {fault}" for fault in self.faults))
 
 
 class ListenError(PreprocError):

@@ -55,6 +55,7 @@ def split(keeper: Keeper, name: str, version: int | None, share: float) -> None:
         else:
             route = replace(_beside(keeper, name, version), canary=version, share=share)
         _write(keeper, name, route)
+        _LOG.info("model %r: canary is %s, with a share of %g", name, version, route.share)
 
 
 def shadow(keeper: Keeper, name: str, version: int | None) -> None:
@@ -63,6 +64,7 @@ def shadow(keeper: Keeper, name: str, version: int | None) -> None:
     with keeper.changing:
         route = _route(keeper, name) if version is None else _beside(keeper, name, version)
         _write(keeper, name, replace(route, shadow=version))
+        _LOG.info("model %r: shadow is %s", name, version)
 
 
 def _route(keeper: Keeper, name: str) -> Route:

@@ -1,13 +1,25 @@
 """Settings of the server: flags over environment (``PREPROC_*``) over the file ``preproc.env``."""
 
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, DirectoryPath, Field, NonNegativeFloat, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from preproc.runtime import BACKENDS
+from preproc_server.errors import SettingsError
 from preproc_server.versions import parse_policy
 
+PREFIX: Final = "PREPROC_"
 MEBIBYTE: Final = 2**20
 MAX_MESSAGE_BYTES: Final = 2**31 - 1
 """What a gRPC message can hold at all, and what Triton allows."""
@@ -20,6 +32,10 @@ def _known_backend(name: str) -> str:
     if name not in BACKENDS:
         raise ValueError(f"expected one of {sorted(BACKENDS)}, got {name!r}")
     return name
+
+
+def _listed(names: Any) -> Any:
+    return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
 
 
 def _known_policy(text: str) -> str:
@@ -66,7 +82,7 @@ class Settings(BaseSettings):
     watch_interval_s
         Time between two looks at the repository.
     load_models
-        Names that are loaded at the start in explicit mode, ``["*"]`` for all.
+        Names that are loaded at the start in explicit mode: ``late,early``, ``*`` for all.
     versions
         Which versions of a name are served: ``latest``, ``latest:2``, ``all`` or ``1,3``; those
         that its ``serving.json`` names come on top.
@@ -110,7 +126,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="PREPROC_", env_file="preproc.env", frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_file="preproc.env", frozen=True, extra="forbid"
     )
 
     repository: DirectoryPath
@@ -128,7 +144,7 @@ class Settings(BaseSettings):
     backend: Annotated[str, AfterValidator(_known_backend)] = "cpu"
     mode: Literal["none", "watch", "explicit"] = "none"
     watch_interval_s: Annotated[float, Field(ge=0.01)] = 5.0
-    load_models: tuple[str, ...] = ()
+    load_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     versions: Annotated[str, AfterValidator(_known_policy)] = "latest"
     allow_unproved: bool = False
     check_interval_s: NonNegativeFloat = 600.0
@@ -152,3 +168,52 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Host and port as gRPC wants them."""
         return f"{self.host}:{self.port}"
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Make the settings of flags, environment and file.
+
+    Raises
+    ------
+    SettingsError
+        Naming each setting at fault.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError([_fault(**found) for found in error.errors()]) from error
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Sequence[str]:
+    """Word which variables look like settings and are none.
+
+    They are told and not refused: what starts a container may set some of its own there.
+    """
+    prefixed = [name for name in environment if name.startswith(PREFIX)]
+    names = sorted(name.removeprefix(PREFIX).lower() for name in prefixed)
+    return [
+        f"{PREFIX}{name.upper()}: expected a setting, got an unknown name"
+        + _guess(name, lambda close: f"{PREFIX}{close.upper()}")
+        + "; it is ignored"
+        for name in names
+        if name not in Settings.model_fields
+    ]
+
+
+def _guess(name: str, word: Callable[[str], str] = str) -> str:
+    close = get_close_matches(name, Settings.model_fields, 1)
+    return f", did you mean {word(close[0])}?" if close else ""
+
+
+def _fault(*, loc: tuple[Any, ...], type: str, msg: str, input: Any, **_: Any) -> str:  # noqa: A002  # pydantic's words
+    name = "".join(map(str, loc)).removeprefix(PREFIX.lower())
+    if name not in Settings.model_fields:
+        return f"{name}: expected a setting, got an unknown name{_guess(name)}"
+    if type == "path_not_directory":
+        text = "expected a folder that is there"
+    elif type == "value_error":  # one of our own, which says all
+        text = msg.removeprefix("Value error, ")
+    else:
+        text = "expected " + msg.removeprefix("Input should be ").partition(", unable to")[0]
+    text = text if ", got " in text else f"{text}, got {str(input)!r}"
+    return f"{name}: {text}; change {PREFIX}{name.upper()}, preproc.env or the flag"

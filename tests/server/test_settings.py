@@ -1,10 +1,12 @@
 """Settings are checked when made: flags over environment over file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from preproc_server.settings import Settings
+from preproc_server.errors import SettingsError
+from preproc_server.settings import Settings, settings_of, unknown_variables
 from pydantic import ValidationError
 
 
@@ -21,25 +23,104 @@ def test_flags_go_over_environment_over_file(
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "fault"),
     [
-        ({"port": 65536}, "less than or equal to 65535"),
-        ({"threads": 0}, "greater than 0"),
-        ({"max_receive_bytes": 2**31}, "less than or equal to 2147483647"),
-        ({"grace_s": -1}, "greater than or equal to 0"),
-        ({"backend": "tpu"}, "expected one of ['cpu', 'reference'], got 'tpu'"),
-        ({"versions": "newest"}, "expected 'latest', 'latest:2', 'all' or '1,3', got 'newest'"),
-        ({"threats": 4}, "Extra inputs are not permitted"),
-        ({"repository": "/no/such/folder"}, "Path does not point to a directory"),
+        ({"port": 65536}, "port: expected less than or equal to 65535, got '65536'"),
+        ({"threads": "many"}, "threads: expected a valid integer, got 'many'"),
+        ({"threads": 0}, "threads: expected greater than 0, got '0'"),
+        (
+            {"max_receive_bytes": 2**31},
+            "max_receive_bytes: expected less than or equal to 2147483647, got '2147483648'",
+        ),
+        ({"grace_s": -1}, "grace_s: expected greater than or equal to 0, got '-1'"),
+        ({"backend": "tpu"}, "backend: expected one of ['cpu', 'reference'], got 'tpu'"),
+        (
+            {"versions": "newest"},
+            "versions: expected 'latest', 'latest:2', 'all' or '1,3', got 'newest'",
+        ),
+        ({"mode": "often"}, "mode: expected 'none', 'watch' or 'explicit', got 'often'"),
+        (
+            {"repository": "/no/such/folder"},
+            "repository: expected a folder that is there, got '/no/such/folder'",
+        ),
     ],
-    ids=["port", "threads", "message", "grace", "backend", "versions", "unknown", "repository"],
+    ids=[
+        "port",
+        "word",
+        "threads",
+        "message",
+        "grace",
+        "backend",
+        "versions",
+        "mode",
+        "repository",
+    ],
 )
 def test_bad_settings_are_refused_at_once(
-    tmp_path: Path, options: dict[str, Any], text: str
+    tmp_path: Path, options: dict[str, Any], fault: str
 ) -> None:
-    with pytest.raises(ValidationError) as caught:
-        Settings(**{"repository": tmp_path, **options})
-    assert text in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        settings_of({"repository": tmp_path, **options})
+    (name,) = options
+    advice = f"change PREPROC_{name.upper()}, preproc.env or the flag"
+    assert str(caught.value) == f"setting {fault}; {advice}"
+
+
+def test_each_setting_at_fault_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of({"repository": tmp_path, "port": -1, "threats": 4})
+    assert caught.value.faults == (
+        (
+            "port: expected greater than or equal to 0, got '-1'; "
+            "change PREPROC_PORT, preproc.env or the flag"
+        ),
+        "threats: expected a setting, got an unknown name, did you mean threads?",
+    )
+
+
+def test_an_unknown_name_in_the_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "preproc.env").write_text("PREPROC_TRHEADS=1\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings_of({"repository": tmp_path})
+    assert str(caught.value) == (
+        "setting trheads: expected a setting, got an unknown name, did you mean threads?"
+    )
+
+
+def test_an_unknown_name_in_the_environment_is_told() -> None:
+    environment = {"PREPROC_TRHEADS": "4", "PREPROC_THREADS": "4", "PREPROC_X": "", "PATH": "/bin"}
+    assert unknown_variables(environment) == [
+        (
+            "PREPROC_TRHEADS: expected a setting, got an unknown name, "
+            "did you mean PREPROC_THREADS?; it is ignored"
+        ),
+        "PREPROC_X: expected a setting, got an unknown name; it is ignored",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("*", ("*",)), ("late,early", ("late", "early")), ("", ())], ids=str
+)
+def test_names_are_listed_with_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PREPROC_LOAD_MODELS", text)
+    assert settings_of({"repository": tmp_path}).load_models == names
+
+
+def test_every_setting_is_in_the_docs_with_its_default(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `PREPROC_([A-Z_]+)` \| ([^|]+?) \|", page, re.MULTILINE))
+    defaults = Settings(repository=tmp_path).model_dump(exclude={"repository"})
+    assert {name.lower(): text for name, text in rows.items()} == {
+        name: "none"
+        if value in {None, ()}
+        else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        for name, value in defaults.items()
+    }
 
 
 def test_settings_do_not_change(tmp_path: Path) -> None:
