@@ -11,9 +11,10 @@ from preproc.contract import Contract
 from preproc.runtime import Prepared
 from preproc.signature import ROW_ERROR
 from preproc_server import companions, delivery, plan
+from preproc_server.agreement import check_digest
 from preproc_server.calls import Call
 from preproc_server.counters import Statistics, Times
-from preproc_server.door import Policy, check_batch, check_digest
+from preproc_server.door import Policy, check_batch
 from preproc_server.errors import UnofferedError
 from preproc_server.loading import Model
 from preproc_server.metrics import Metrics

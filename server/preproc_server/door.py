@@ -7,7 +7,7 @@ with them, as scikit-learn does.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -15,16 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.contract import Contract
-from preproc.interface import contract_digest, differences
+from preproc.interface import contract_digest
 from preproc.runtime.feeding import Layout
 from preproc.signature import MAX_EXACT_INTEGER, NULL_TOKENS
-from preproc_server.errors import ContractError, RequestError
+from preproc_server.errors import RequestError
 from preproc_server.spans import Span, spans_of
 
 SKEW_S: Final = 60.0
 """How far two clocks may differ before an event time counts as one of the future."""
 _SHOWN: Final = 40
-_SHOWN_CHANGES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,54 +192,6 @@ def check_batch(
     for terms in door.fresh:
         _check_fresh(terms, companions.get(terms.column, Companion()), now_s, found)
     return found
-
-
-def check_digest(
-    door: Door, policy: Policy, given: str, known: Callable[[], Mapping[str, Contract]]
-) -> bool:
-    """Hold the digest that a caller was built for against the one served.
-
-    Parameters
-    ----------
-    door, policy
-        Of the model and of the server.
-    given
-        By the caller, may be empty.
-    known
-        Asked when they differ: digest → contract, of the model's versions in the repository.
-
-    Returns
-    -------
-    bool
-        Whether the caller told one.
-
-    Raises
-    ------
-    ContractError
-        When it is another, with the differences where both are known; or when it is empty and the
-        policy asks for one.
-    """
-    if given == door.digest:
-        return True
-    if given:
-        raise ContractError(_change(given, door.digest, known()))
-    if policy.empty_digest == "refuse":
-        raise ContractError(
-            f"contract_digest: expected {door.digest}, got none; build the caller from the "
-            "contract served and send its digest"
-        )
-    return False
-
-
-def _change(given: str, served: str, known: Mapping[str, Contract]) -> str:
-    """Word how the contract that a caller knows differs from the one served."""
-    head = f"contract_digest: expected {served}, got {given}"
-    if given not in known or served not in known:
-        return f"{head}; no version here has it, so the columns cannot be compared"
-    found = differences(known[given], known[served])
-    shown = "; ".join(found[:_SHOWN_CHANGES])
-    rest = len(found) - _SHOWN_CHANGES
-    return f"{head}; since then {shown}" + (f"; and {rest} more changes" if rest > 0 else "")
 
 
 def _check_whole(place: Place, values: NDArray[np.float64], found: Findings) -> None:

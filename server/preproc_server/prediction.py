@@ -9,10 +9,11 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from preproc.runtime import Prepared
 from preproc.signature import ROW_ERROR
 from preproc_server import rows
+from preproc_server.agreement import check_digest
 from preproc_server.calls import Call
 from preproc_server.core import Desk
 from preproc_server.counters import Times
-from preproc_server.door import Findings, check_batch, check_digest
+from preproc_server.door import Findings, check_batch
 from preproc_server.errors import ContractError, RequestError, WireError
 from preproc_server.loading import Model
 from preproc_server.typed import Typed, write_predictions
