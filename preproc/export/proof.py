@@ -4,7 +4,7 @@ The graph says which rows it refuses; scikit-learn must refuse each of them, one
 answer all the others. Neither side is believed without the other.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +15,9 @@ from preproc.compare import Tolerance, breaches
 from preproc.errors import ProofError
 from preproc.export.answers import Answer, as_output
 from preproc.export.batches import Columns, joined, rows_of
-from preproc.export.boundary import boundary_rows, infinite_rows, missing_rows
+from preproc.export.candidates import candidates_of
 from preproc.export.certificate import certificate_of, tolerance_of
-from preproc.export.crossings import Probe, edges_in
-from preproc.export.decisions import decision_rows
+from preproc.export.crossings import Probe
 from preproc.export.dispatch import under_other_dispatch
 from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
@@ -109,15 +108,7 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     sample = sample_rows(data, max(PROFILE_ROWS, REAL_ROWS), signature, evidence.seed)
     real = rows_of(sample, slice(0, REAL_ROWS))
     check_round_trip(evidence.oracle, real)
-    edges = edges_in(evidence.steps, signature)
-    candidates = {
-        "real": real,
-        "boundary": joined(
-            [boundary_rows(evidence.probe, real, edges), *_decisions(evidence, real)]
-        ),
-        "missing": missing_rows(signature, real, evidence.oracle.null_tokens),
-        "refused": infinite_rows(signature, real),
-    }
+    candidates, sources = candidates_of(evidence, sample, real)
     accepted, refused = _sort_out(evidence, candidates)
     accepted, doubtful = _without_doubts(evidence, accepted)
     uncertain = [output for answer, output in evidence.outputs if answer.decided != "ieee"]
@@ -144,6 +135,7 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     proved = _decided(evidence, sets, spreads, bounds, shaky)
     verdicts = _judged(evidence, proved, bounds)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
+    extra["boundary"] = sources
     extra["left_out"] = {
         vectors.name: vectors.rows - sum(p.rows for p in proved if p.name == vectors.name)
         for vectors in sets
@@ -173,17 +165,6 @@ def _sort_out(
     if "real" not in accepted:
         raise ProofError("", "expected real rows that are answered, got none")
     return accepted, joined(refused) if refused else {}
-
-
-def _decisions(evidence: Evidence, real: Columns) -> list[Columns]:
-    """Rows on both sides of where the label changes, one batch a label."""
-    session = evidence.session
-
-    def label_by(name: str) -> Callable[[Columns], NDArray[Any]]:
-        return lambda rows: session.run_prepared(session.pack(rows))[name]
-
-    names = [output.name for _, output in evidence.outputs if output.role == "label"]
-    return [decision_rows(session.signature, real, label_by(name)) for name in names]
 
 
 def _without_doubts(
