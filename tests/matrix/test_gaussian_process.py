@@ -224,14 +224,14 @@ def test_gaussian_processes_and_kernel_ridge(case: Case, tmp_path: Path) -> None
 
 
 def test_too_many_training_rows_are_refused() -> None:
-    values = np.random.default_rng(0).normal(size=(1001, 1))
+    values = np.random.default_rng(0).normal(size=(1025, 1))
     fitted = _classifier(max_iter_predict=1).fit(values[:30], np.arange(30) % 2)
     fitted.base_estimator_.X_train_ = values
-    with pytest.raises(ExportError, match="at most 1000 training rows, whose square travels"):
+    with pytest.raises(ExportError, match="squared: expected training rows of at most 8 MiB"):
         convert(fitted, values)
     ridge = KernelRidge().fit(values[:30], values[:30, 0])
-    ridge.X_fit_ = np.zeros((5001, 1))
-    with pytest.raises(ExportError, match="at most 5000 training rows and 500000 cells"):
+    ridge.X_fit_ = np.zeros((21846, 1))
+    with pytest.raises(ExportError, match="of at most 2 MiB for each row that is held"):
         convert(ridge, values)
 
 

@@ -175,9 +175,9 @@ def test_models_of_neighbours(case: Case, tmp_path: Path) -> None:
 
 
 def test_a_large_training_table_is_refused() -> None:
-    values = np.random.default_rng(0).normal(size=(5001, 2))
+    values = np.random.default_rng(0).normal(size=(21846, 2))
     fitted = KNeighborsRegressor().fit(values, values[:, 0])
-    with pytest.raises(ExportError, match="at most 5000 training rows and 500000 cells"):
+    with pytest.raises(ExportError, match="of at most 2 MiB for each row that is held"):
         convert(fitted, values)
 
 

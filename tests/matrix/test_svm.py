@@ -140,11 +140,11 @@ def test_support_vector_machines(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Solver terminated early")
 def test_too_many_support_vectors_are_refused() -> None:
-    values = np.random.default_rng(0).normal(size=(5001, 2))
+    values = np.random.default_rng(0).normal(size=(21846, 2))
     fitted = SVR(epsilon=0.0, max_iter=1).fit(values, values[:, 0])
-    fitted.support_ = np.arange(5001)
+    fitted.support_ = np.arange(21846)
     fitted.support_vectors_ = values
-    with pytest.raises(ExportError, match="at most 5000 training rows and 500000 cells"):
+    with pytest.raises(ExportError, match="of at most 2 MiB for each row that is held"):
         convert(fitted, values)
 
 

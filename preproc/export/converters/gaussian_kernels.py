@@ -70,6 +70,17 @@ def covariance(scope: Scope, kernel: Any, block: Block, rows: Matrix | None) -> 
     return maker(scope, kernel, block, rows)
 
 
+def kernels_in(kernel: Any) -> int:
+    """Count the functions of a distance in a kernel; a sine takes as much as two."""
+    if isinstance(kernel, Exponentiation):
+        return kernels_in(kernel.kernel)
+    if isinstance(kernel, Sum | Product):
+        return kernels_in(kernel.k1) + kernels_in(kernel.k2)
+    if isinstance(kernel, ConstantKernel | WhiteKernel):
+        return 0
+    return 2 if isinstance(kernel, ExpSineSquared) else 1
+
+
 def as_matrix(scope: Scope, found: Covariance, block: Block, rows: Matrix) -> str:
     """Give a covariance the shape (n, training rows) where it is one number."""
     if isinstance(found.value, str):

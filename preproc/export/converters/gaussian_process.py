@@ -15,17 +15,20 @@ from preproc.export.answers import (
     probabilities_answer,
 )
 from preproc.export.converters.decompose import checked
-from preproc.export.converters.gaussian_kernels import as_matrix, covariance
+from preproc.export.converters.gaussian_kernels import as_matrix, covariance, kernels_in
 from preproc.export.converters.linear import with_complement
 from preproc.export.converters.products import product
 from preproc.export.converters.svm import rest_scores
-from preproc.export.converters.training_rows import ROUNDINGS, checked_rows, rounding_of
+from preproc.export.converters.training_rows import (
+    ROUNDINGS,
+    check_size,
+    checked_rows,
+    rounding_of,
+)
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, Table, least_certain
 from preproc.graph import erf, ordered_sum
 
-MAX_LAPLACE_ROWS: Final = 1000
-"""The variance of a class needs a square matrix of the training rows, 8 MB."""
 _BINARY: Final = 2
 _PARTS: Final = float(np.abs(COEFS).sum())
 """The five error functions that stand for a logistic function cancel to less than 1 of this."""
@@ -60,7 +63,9 @@ class _Latent:
 def gaussian_process_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Give the mean of the posterior."""
     block = _checked_input(scope, fitted, table, fitted.X_train_)
-    rows = checked_rows(scope, fitted, np.asarray(fitted.X_train_))
+    rows = checked_rows(
+        scope, fitted, np.asarray(fitted.X_train_), kernels=kernels_in(fitted.kernel_)
+    )
     found = covariance(scope, fitted.kernel_, block, rows)
     alphas = np.asarray(fitted.alpha_, np.float64)
     weights = alphas.reshape(len(rows), -1)
@@ -141,12 +146,12 @@ def _checked_input(scope: Scope, fitted: Any, table: Table, rows: Any) -> Block:
 
 def _latent(scope: Scope, fitted: Any, block: Block) -> _Latent:
     """Compute mean, variance and probability of one binary classifier."""
-    if len(fitted.X_train_) > MAX_LAPLACE_ROWS:
-        raise scope.error(
-            f"GaussianProcessClassifier: expected at most {MAX_LAPLACE_ROWS} training rows, whose "
-            f"square travels in the graph, got {len(fitted.X_train_)}; train on a sample"
-        )
-    rows = checked_rows(scope, fitted, np.asarray(fitted.X_train_))
+    # The variance of a class needs a number for each pair of training rows.
+    square = (len(fitted.X_train_), len(fitted.X_train_))
+    check_size(scope, "GaussianProcessClassifier, squared", square, "train on a sample")
+    rows = checked_rows(
+        scope, fitted, np.asarray(fitted.X_train_), kernels=kernels_in(fitted.kernel_)
+    )
     found = covariance(scope, fitted.kernel_, block, rows)
     kernel = as_matrix(scope, found, block, rows)
     weights = np.asarray(fitted.y_train_ - fitted.pi_, np.float64)

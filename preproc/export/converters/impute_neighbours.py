@@ -91,7 +91,8 @@ def _check(scope: Scope, fitted: KNNImputer) -> None:
             f"KNNImputer(weights={fitted.weights!r}): a function cannot be exported; "
             "use 'uniform' or 'distance'"
         )
-    check_size(scope, "KNNImputer", training.shape, "train on a sample or use IterativeImputer")
+    way_out = "train on a sample or use IterativeImputer"
+    check_size(scope, "KNNImputer", training.shape, way_out, kernels=2)  # and donors of a column
     check_magnitude(scope, "KNNImputer", training)
 
 

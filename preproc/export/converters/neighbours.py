@@ -20,7 +20,12 @@ from preproc.export.converters.impute_neighbours import (
     tied,
 )
 from preproc.export.converters.products import at_least_zero, product, squared_norms
-from preproc.export.converters.training_rows import check_magnitude, check_size
+from preproc.export.converters.training_rows import (
+    check_magnitude,
+    check_size,
+    largest_over_features,
+    ordered_over_features,
+)
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, numbers, refuse_infinite, refuse_not_finite
 
@@ -158,23 +163,24 @@ def measure(scope: Scope, way: Way, block: Block, training: Matrix) -> Measured:
 
 
 def _ordered(scope: Scope, way: Way, value: str, training: Matrix) -> str:
-    """Add the features one after the other; no value of shape (n, training rows, features)."""
-    total = ""
-    for at, column in enumerate(training.T):
-        x, y = scope.op("Gather", value, np.array([at]), axis=1), scope.row(column)
-        term = _term(scope, way, x, y, at)
-        join = "Max" if way.metric == "chebyshev" else "Add"
-        total = scope.op(join, total, term) if total else term
-    return total
+    """Add the features one after the other, for some training rows at a time."""
+
+    def terms(wide: str, some: Matrix) -> str:
+        return _terms(scope, way, wide, some[np.newaxis])
+
+    if way.metric == "chebyshev":
+        return largest_over_features(scope, value, training, terms)
+    return ordered_over_features(scope, value, training, terms)
 
 
-def _term(scope: Scope, way: Way, x: str, y: Matrix, at: int) -> str:
+def _terms(scope: Scope, way: Way, x: str, y: Matrix) -> str:
+    """Give what each feature adds: rows (n, 1, k) against training rows (1, m, k)."""
     apart = scope.op("Sub", x, y)
     if way.metric in ("euclidean", "seuclidean"):
         square = scope.op("Mul", apart, apart)
         if way.weights is None:
             return square
-        return scope.op("Div", square, np.array(float(way.weights[at])))
+        return scope.op("Div", square, np.asarray(way.weights, np.float64).reshape(1, 1, -1))
     size = scope.op("Abs", apart)
     if way.metric == "canberra":
         both = scope.op("Add", scope.op("Abs", x), np.abs(y))
@@ -186,7 +192,7 @@ def _term(scope: Scope, way: Way, x: str, y: Matrix, at: int) -> str:
         grown = scope.op("Pow", size, np.full(y.shape, way.power))
         if way.weights is None:
             return grown
-        return scope.op("Mul", np.array(float(way.weights[at])), grown)
+        return scope.op("Mul", np.asarray(way.weights, np.float64).reshape(1, 1, -1), grown)
     return size
 
 

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from preproc.export.scope import Scope
 
-MAX_TRAINING_ROWS: Final = 5000
-"""A row of a batch holds several numbers a training row: 40 kB each, 40 MB for 1000 rows."""
-MAX_TRAINING_CELLS: Final = 500_000
-"""Size of the training rows in the artifact, 4 MB."""
+MAX_TABLE_BYTES: Final = 8 * 2**20
+"""Size of the training rows, in the artifact and in memory."""
+MAX_ROW_BYTES: Final = 2 * 2**20
+"""Memory that each row of a batch may take."""
+PAIR_BYTES: Final = 96
+"""Memory that a row takes for one training row: its distance, what becomes of it and what that is
+made from, twelve numbers at once. Tests measure it."""
 CHUNK_CELLS: Final = 8192
 """Numbers that one sum over features holds for each row of a batch, 64 kB."""
 
@@ -28,21 +31,33 @@ ROUNDINGS: Final = 2.0**-50
 Matrix = NDArray[np.float64]
 
 
-def checked_rows(scope: Scope, fitted: Any, rows: Any) -> Matrix:
+def checked_rows(scope: Scope, fitted: Any, rows: Any, *, kernels: int = 1) -> Matrix:
     """Give training rows (m, k) as float64; too many of them refuse the export."""
     way_out = "train on a sample or approximate the kernel by Nystroem and a linear model"
-    check_size(scope, type(fitted).__name__, rows.shape, way_out)
+    check_size(scope, type(fitted).__name__, rows.shape, way_out, kernels=kernels)
     dense = rows.toarray() if hasattr(rows, "toarray") else rows
     return np.ascontiguousarray(dense, np.float64)
 
 
-def check_size(scope: Scope, name: str, shape: tuple[int, ...], way_out: str) -> None:
-    """Refuse the export of an estimator with too large a training table, (m, k)."""
-    if shape[0] > MAX_TRAINING_ROWS or shape[0] * shape[1] > MAX_TRAINING_CELLS:
+def check_size(
+    scope: Scope, name: str, shape: tuple[int, ...], way_out: str, *, kernels: int = 1
+) -> None:
+    """Refuse the export of an estimator whose training rows, (m, k), need too much memory.
+
+    `kernels` is how many functions of a pair of rows are held at once.
+    """
+    table, row = 8 * shape[0] * shape[1], max(kernels, 1) * PAIR_BYTES * shape[0]
+    if table > MAX_TABLE_BYTES or row > MAX_ROW_BYTES:
         raise scope.error(
-            f"{name}: expected at most {MAX_TRAINING_ROWS} training rows and {MAX_TRAINING_CELLS} "
-            f"cells, which travel in the graph, got {tuple(shape)}; {way_out}"
+            f"{name}: expected training rows of at most {_mebibytes(MAX_TABLE_BYTES)}, which "
+            f"travel in the graph, and of at most {_mebibytes(MAX_ROW_BYTES)} for each row that "
+            f"is held against them, got {_mebibytes(table)} and {_mebibytes(row)} from "
+            f"{shape[0]} rows of {shape[1]} features; {way_out}"
         )
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.4g} MiB"
 
 
 def check_magnitude(scope: Scope, name: str, rows: NDArray[Any]) -> None:
@@ -113,6 +128,17 @@ def ordered_over_features(
     def part(wide: str, some: Matrix) -> str:
         sums = scope.op("CumSum", terms(wide, some), np.array(2))
         return scope.op("Gather", sums, np.array(some.shape[1] - 1), axis=2)
+
+    return _in_chunks(scope, value, rows, part)
+
+
+def largest_over_features(
+    scope: Scope, value: str, rows: Matrix, terms: Callable[[str, Matrix], str]
+) -> str:
+    """Give the largest of all features' terms, (n, m); see `ordered_over_features`."""
+
+    def part(wide: str, some: Matrix) -> str:
+        return scope.op("ReduceMax", terms(wide, some), np.array([2]), keepdims=0)
 
     return _in_chunks(scope, value, rows, part)
 
