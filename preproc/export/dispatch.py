@@ -22,6 +22,7 @@ import numpy as np
 import scipy.special
 import sklearn.preprocessing
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
 
 from preproc.export.answers import as_output
 from preproc.export.batches import Columns
@@ -30,14 +31,29 @@ from preproc.signature import Output
 
 _DONE: Final = "done"
 TIMEOUT_S: Final = 120.0
-OTHER_DISPATCH: Final[Mapping[str, str]] = {
-    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
-    "AVX512_SPR X86_V4",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2",
-}
-"""Environment under which numpy and OpenBLAS take the paths of a processor without AVX-512, and
-the C library those of one without fused multiply-add: its functions then round otherwise."""
+WIDE: Final = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""OpenBLAS's names of the processors for which it sums by AVX-512."""
+C_LIBRARY: Final = "glibc.cpu.hwcaps=-FMA,-AVX2"
+"""Makes the C library round as that of a processor without fused multiply-add."""
+
+
+def other_dispatch() -> dict[str, str]:
+    """Give an environment in which numpy and OpenBLAS take other paths than they take here.
+
+    On a processor with AVX-512 those of one without, elsewhere those of one without fused
+    multiply-add: what a path is compared with must not be that path itself.
+    """
+    here = {pool.get("architecture") for pool in threadpool_info()}
+    numpy_wide = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
+    if here & WIDE:
+        features, core = numpy_wide, "Haswell"
+    else:
+        features, core = f"{numpy_wide} AVX2 FMA3 X86_V3", "Sandybridge"
+    return {
+        "NPY_DISABLE_CPU_FEATURES": features,
+        "OPENBLAS_CORETYPE": core,
+        "GLIBC_TUNABLES": C_LIBRARY,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +128,7 @@ class _OtherProcess:
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-W", "ignore", "-m", __spec__.name],
-            env={**os.environ, **OTHER_DISPATCH},
+            env={**os.environ, **other_dispatch()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
