@@ -33,6 +33,9 @@ class Answer:
         Whether it is an output unless the caller chooses.
     exact
         Positions of the columns that IEEE arithmetic decides, where others are not.
+    summed
+        Graph value (n, any): sums of the magnitudes of all summands of each row, where these have
+        no bound of their own; `scale` is then their largest sum over real rows.
     """
 
     value: str
@@ -41,6 +44,7 @@ class Answer:
     scale: float = 0.0
     is_default: bool = True
     exact: tuple[int, ...] = ()
+    summed: str = ""
 
 
 def label_answer(

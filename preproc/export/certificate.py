@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preproc.compare import BITWISE, Tolerance
 from preproc.export.answers import Answer
@@ -48,6 +49,33 @@ def tolerance_of(answer: Answer, spread: Spread | None) -> Tolerance:
         f"of summands that add up to at most {answer.scale:g}",
         exact_columns=answer.exact,
     )
+
+
+def cancelling_rows(
+    answer: Answer, values: Mapping[str, NDArray[Any]], got: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Mark rows whose summands cancel so far that their roundings are beyond the bound, (n,).
+
+    Where summands have no bound, those of real rows give it. Of an extreme row, which may be
+    larger by any factor, nothing can be right or wrong but the sum of magnitudes.
+
+    Parameters
+    ----------
+    answer
+        Whose `scale` holds for real rows.
+    values
+        Values of the graph laid open, `answer.summed` among them.
+    got
+        The answer itself, (n,) or (n, width).
+    """
+    if not answer.summed:
+        return np.zeros(len(got), bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounding = SUMMANDS * values[answer.summed].max(axis=1)
+        largest = np.abs(got.reshape(len(got), -1)).max(axis=1)
+        bound = np.maximum(SUMMANDS * answer.scale, ROUNDINGS * largest)
+        found: NDArray[np.bool_] = ~(rounding <= bound)
+    return found
 
 
 def certificate_of(

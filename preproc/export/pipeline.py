@@ -286,6 +286,9 @@ def probe_of(
     inner: list[tuple[str, str, int | str]] = [
         (block.value, block.dtype, block.width) for table in tables for block in table.blocks
     ]
+    inner += [
+        (answer.summed, "float64", f"summed_{at}") for at, (answer, _) in enumerate(graph.outputs)
+    ]
     inner += [(doubt.rows, "bool", f"doubt_{at}") for at, doubt in enumerate(graph.doubts)]
     given = {column.name for column in graph.signature.columns}
     if all(not value or value in given for value, _, _ in inner):

@@ -5,7 +5,7 @@ answer all the others. Neither side is believed without the other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from preproc.errors import ProofError
 from preproc.export.answers import Answer, as_output
 from preproc.export.batches import Columns, joined, rows_of
 from preproc.export.candidates import candidates_of
-from preproc.export.certificate import certificate_of, tolerance_of
+from preproc.export.certificate import cancelling_rows, certificate_of, tolerance_of
 from preproc.export.crossings import Probe
 from preproc.export.dispatch import under_other_dispatch
 from preproc.export.oracle import Oracle
@@ -110,6 +110,7 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     check_round_trip(evidence.oracle, real)
     candidates, sources = candidates_of(evidence, sample, real)
     accepted, refused = _sort_out(evidence, candidates)
+    evidence = replace(evidence, outputs=_scaled(evidence, accepted["real"]))
     accepted, doubtful = _without_doubts(evidence, accepted)
     uncertain = [output for answer, output in evidence.outputs if answer.decided != "ieee"]
     with under_other_dispatch(evidence.oracle, uncertain, accepted) as wait:
@@ -174,20 +175,46 @@ def _without_doubts(
     kept: dict[str, Columns] = {}
     doubtful: list[dict[str, Any]] = []
     for name, rows in accepted.items():
-        values = evidence.probe.run(rows) if evidence.doubts else {}
         is_kept = np.ones(len(next(iter(rows.values()))), bool)
-        for doubt in evidence.doubts:
-            is_doubtful = values[doubt.rows].any(axis=1)
+        for step, why, is_doubtful in _doubts(evidence, rows):
             is_kept &= ~is_doubtful
             if is_doubtful.any():
                 count = int(is_doubtful.sum())
-                doubtful.append({"set": name, "step": doubt.step, "why": doubt.text, "rows": count})
+                doubtful.append({"set": name, "step": step, "why": why, "rows": count})
         if is_kept.any():
             kept[name] = rows_of(rows, is_kept)
     if "real" not in kept:
-        why = sorted({entry["why"] for entry in doubtful})
-        raise ProofError("", f"expected real rows with one answer, got none: {'; '.join(why)}")
+        reasons = sorted({entry["why"] for entry in doubtful})
+        raise ProofError("", f"expected real rows with one answer, got none: {'; '.join(reasons)}")
     return kept, doubtful
+
+
+def _doubts(evidence: Evidence, rows: Columns) -> list[tuple[str, str, NDArray[np.bool_]]]:
+    """Find rows that no answer fits: step, reason and rows, (n,)."""
+    summed = [(answer, output) for answer, output in evidence.outputs if answer.summed]
+    values = evidence.probe.run(rows) if evidence.doubts or summed else {}
+    found = [
+        (doubt.step, doubt.text, np.asarray(values[doubt.rows].any(axis=1)))
+        for doubt in evidence.doubts
+    ]
+    got = evidence.session.run_prepared(evidence.session.pack(rows)) if summed else {}
+    for answer, output in summed:
+        why = f"summands of {output.name!r} cancel beyond the precision of float64"
+        found.append(("", why, cancelling_rows(answer, values, got[output.name])))
+    return found
+
+
+def _scaled(evidence: Evidence, real: Columns) -> tuple[tuple[Answer, Output], ...]:
+    """Bound the summands of each output by what they are on real rows, where nothing else does."""
+    values = evidence.probe.run(real) if any(a.summed for a, _ in evidence.outputs) else {}
+    scaled = []
+    for answer, output in evidence.outputs:
+        if answer.summed:
+            sums = values[answer.summed]
+            largest = float(sums[np.isfinite(sums)].max(initial=0.0))
+            answer = replace(answer, scale=max(answer.scale, largest))  # noqa: PLW2901  # bounded
+        scaled.append((answer, output))
+    return tuple(scaled)
 
 
 def _answered(evidence: Evidence, name: str, rows: Columns) -> VectorSet:

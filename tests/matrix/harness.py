@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,12 +18,14 @@ from preproc.export import export_pipeline
 from preproc.export.answers import as_output
 from preproc.export.batches import rows_of
 from preproc.export.boundary import infinite_rows, missing_rows
+from preproc.export.certificate import cancelling_rows
 from preproc.export.oracle import Oracle
 from preproc.export.pipeline import convert, probe_of
 from preproc.export.spread import AGREEMENT, nudged_rows, shares_of
 from preproc.runtime import Session, open_session
 from preproc.runtime.feeding import columns_of
 from preproc.runtime.gate import tolerances_of
+from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, Output
 from tests.matrix.data import make_data
 
@@ -94,7 +96,8 @@ def check(case: Case, folder: Path) -> None:
             for name, values in columns_of(data.fresh, session.signature).items()
             if name in known
         }
-        doubtful = doubts_of(fitted, data.X, artifact.contract)
+        scales = {name: found["scale"] for name, found in artifact.certificate["outputs"].items()}
+        doubtful = doubts_of(fitted, data.X, artifact.contract, scales)
         judge = Judge(oracle, bounds, artifact.certificate["shaky"], doubtful)
         compared = check_answers(session, judge, rows)
         assert compared >= case.least_compared * len(data.fresh), f"{compared} rows compared"
@@ -105,18 +108,32 @@ def check(case: Case, folder: Path) -> None:
 
 
 def doubts_of(
-    fitted: Any, training: Any, contract: Contract
+    fitted: Any, training: Any, contract: Contract, scales: Mapping[str, float] | None = None
 ) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[np.bool_]]:
-    """Rows → those that scikit-learn answers by chance, (n,)."""
+    """Rows → those that scikit-learn answers by chance, (n,).
+
+    With the scales of a certificate, also those whose summands cancel beyond its bounds.
+    """
     graph = convert(fitted, training, [output.key for output in contract.signature.outputs])
+    summed = [
+        (replace(answer, scale=scales[output.name]), output)
+        for answer, output in graph.outputs
+        if scales and answer.summed
+    ]
 
     def doubtful(rows: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
         found = np.zeros(len(next(iter(rows.values()))), bool)
-        if graph.doubts:
-            with probe_of(contract, graph) as probe:
-                values = probe(dict(rows))
-            for doubt in graph.doubts:
-                found |= values[doubt.rows].any(axis=1)
+        if not graph.doubts and not summed:
+            return found
+        with probe_of(contract, graph) as probe:
+            values = probe(dict(rows))
+        for doubt in graph.doubts:
+            found |= values[doubt.rows].any(axis=1)
+        if summed:
+            with session_of(contract, graph.model) as session:
+                got = session.run_prepared(session.pack(rows))
+            for answer, output in summed:
+                found |= cancelling_rows(answer, values, got[output.name])
         return found
 
     return doubtful

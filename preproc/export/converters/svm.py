@@ -4,6 +4,7 @@ A decision value is a sum over support vectors, one after the other, each produc
 classes are decided pair by pair; the class with the most votes wins, the first of several.
 """
 
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -28,6 +29,25 @@ from preproc.graph import ordered_sum
 _BINARY: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
+class _Decisions:
+    """libsvm's decision values, (n, pairs).
+
+    Attributes
+    ----------
+    value
+        The values.
+    scale
+        Bound of the sum of the magnitudes of all summands, 0 where there is none.
+    summed
+        Where there is none: those sums themselves, (n, pairs).
+    """
+
+    value: str
+    scale: float
+    summed: str = ""
+
+
 def support_vector_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Give label, scores, and probabilities where the model has them, of SVC or NuSVC."""
     if fitted.break_ties and fitted.decision_function_shape == "ovo":
@@ -36,7 +56,8 @@ def support_vector_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[
             "scikit-learn refuses to predict; use decision_function_shape='ovr'"
         )
     kernel = support_kernel(scope, fitted, table)
-    decisions, scale = _decisions(scope, fitted, kernel)
+    found = _decisions(scope, fitted, kernel)
+    decisions = found.value
     _doubt_next_to_zero(scope, fitted, kernel, decisions)
     classes = np.asarray(fitted.classes_)
     has_chances = fitted.probability not in (False, "deprecated")
@@ -50,31 +71,38 @@ def support_vector_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[
         index = _most_votes(scope, decisions, len(classes))
     label = label_answer(scope, index, classes, decided=kernel.decided)
     scores = scores_answer(
-        value, kernel.decided, names=names, scale=scale, is_default=not has_chances
+        value, kernel.decided, names=names, scale=found.scale, is_default=not has_chances
     )
+    scores = replace(scores, summed=found.summed)
     if not has_chances:
         return label, scores
-    return label, support_vector_probabilities(scope, fitted, decisions, kernel.decided), scores
+    chances = support_vector_probabilities(scope, fitted, decisions, kernel.decided)
+    # A logistic curve is at most a quarter as steep as its argument.
+    steepness = float(np.abs(fitted._probA).max()) / 4  # noqa: SLF001  # no public way
+    summed = scope.op("Mul", found.summed, np.array(steepness)) if found.summed else ""
+    return label, replace(chances, scale=steepness * found.scale, summed=summed), scores
 
 
 def support_vector_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Give the prediction of SVR or NuSVR."""
     kernel = support_kernel(scope, fitted, table)
-    value, scale = _decisions(scope, fitted, kernel)
-    value = scope.op("Squeeze", value, np.array([1]))
-    return (prediction_answer(value, kernel.decided, scale=scale),)
+    found = _decisions(scope, fitted, kernel)
+    value = scope.op("Squeeze", found.value, np.array([1]))
+    answer = prediction_answer(value, kernel.decided, scale=found.scale)
+    return (replace(answer, summed=found.summed),)
 
 
 def support_vector_outliers(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Give label (1 inside, -1 outside) and score of OneClassSVM."""
     kernel = support_kernel(scope, fitted, table)
-    value, scale = _decisions(scope, fitted, kernel)
-    _doubt_next_to_zero(scope, fitted, kernel, value)
-    value = scope.op("Squeeze", value, np.array([1]))
+    found = _decisions(scope, fitted, kernel)
+    _doubt_next_to_zero(scope, fitted, kernel, found.value)
+    value = scope.op("Squeeze", found.value, np.array([1]))
     inside = scope.cast(scope.op("Greater", value, np.array(0.0)), "int64")
+    scores = scores_answer(value, kernel.decided, scale=found.scale, is_default=True)
     return (
         label_answer(scope, inside, np.array([-1, 1], np.int64), decided=kernel.decided),
-        scores_answer(value, kernel.decided, scale=scale, is_default=True),
+        replace(scores, summed=found.summed),
     )
 
 
@@ -122,15 +150,28 @@ def _scores(scope: Scope, fitted: Any, decisions: str) -> tuple[str, list[str] |
     return value, list(classes)
 
 
-def _decisions(scope: Scope, fitted: Any, kernel: SupportKernel) -> tuple[str, float]:
-    """Compute libsvm's decision values, (n, pairs), and the bound of their summands."""
+def _decisions(scope: Scope, fitted: Any, kernel: SupportKernel) -> _Decisions:
+    """Compute libsvm's decision values, and how large their summands are together."""
     intercepts = np.asarray(fitted._intercept_, np.float64)  # libsvm's own signs
     values, scale = [], 0.0
     for (at, weights), intercept in zip(_sums(fitted), intercepts.tolist(), strict=True):
         values.append(scope.op("Add", _weighted_sum(scope, kernel, at, weights), [intercept]))
         bound = kernel.bound * float(np.abs(weights).sum()) + abs(intercept)
         scale = max(scale, bound if np.isfinite(bound) else 0.0)
-    return values[0] if len(values) == 1 else scope.op("Concat", *values, axis=1), scale
+    value = values[0] if len(values) == 1 else scope.op("Concat", *values, axis=1)
+    if not kernel.magnitude:
+        return _Decisions(value, scale)
+    sums = scope.op("MatMul", kernel.magnitude, np.abs(_weights(fitted)))
+    return _Decisions(value, scale, scope.op("Add", sums, scope.row(np.abs(intercepts))))
+
+
+def _weights(fitted: Any) -> NDArray[np.float64]:
+    """Lay the coefficients of all sums out as (support vectors, sums)."""
+    sums = _sums(fitted)
+    weights = np.zeros((len(fitted.support_), len(sums)))
+    for column, (at, own) in enumerate(sums):
+        weights[at, column] = own
+    return weights
 
 
 def _doubt_next_to_zero(scope: Scope, fitted: Any, kernel: SupportKernel, decisions: str) -> None:
@@ -140,11 +181,8 @@ def _doubt_next_to_zero(scope: Scope, fitted: Any, kernel: SupportKernel, decisi
     """
     if kernel.decided == "ieee" or not len(fitted.support_):
         return
-    sums = _sums(fitted)
-    weights = np.zeros((len(fitted.support_), len(sums)))
-    for column, (at, own) in enumerate(sums):
-        weights[at, column] = own
-    rounding = rounding_of(scope, kernel.value, kernel.bound, weights)
+    largest = kernel.magnitude or kernel.value
+    rounding = rounding_of(scope, largest, kernel.bound, _weights(fitted))
     clear = scope.op("Greater", scope.op("Abs", decisions), rounding)
     scope.doubt(
         scope.op("Not", clear), "a decision value is zero within the roundings of its summands"

@@ -41,11 +41,15 @@ class SupportKernel:
         Largest magnitude of an element, infinity where there is none.
     decided
         What decides its bits.
+    magnitude
+        Of the same shape, where there is no bound: the kernel of all magnitudes, which bounds the
+        summands of a dot product and what is made of them.
     """
 
     value: str
     bound: float
     decided: Decided
+    magnitude: str = ""
 
 
 def pair_columns(classes: int) -> NDArray[np.int64]:
@@ -71,7 +75,7 @@ def support_kernel(scope: Scope, fitted: Any, table: Table) -> SupportKernel:
         return SupportKernel(zeros(scope, block.value), 0.0, block.decided)
     if fitted.kernel == "precomputed":
         value = scope.op("Gather", block.value, np.asarray(fitted.support_, np.int64), axis=1)
-        return SupportKernel(value, np.inf, block.decided)
+        return SupportKernel(value, np.inf, block.decided, scope.op("Abs", value))
     rows = checked_rows(scope, fitted, fitted.support_vectors_)
     if fitted.kernel == "rbf":
         return _radial(scope, fitted, block, rows, is_sparse=is_sparse)
@@ -97,16 +101,22 @@ def _of_products(
     else:
         value = product(scope, block.value, rows.T)
     decided = least_certain(block.decided, _sum_decided(block, is_sparse=is_sparse))
+    largest = product(scope, scope.op("Abs", block.value), np.abs(rows).T)
     if fitted.kernel == "linear":
-        return SupportKernel(value, np.inf, decided)
-    value = scope.op("Mul", value, np.array(float(fitted._gamma)))  # noqa: SLF001  # no public way
-    value = scope.op("Add", value, np.array(float(fitted.coef0)))
+        return SupportKernel(value, np.inf, decided, largest)
+    gamma, coef0 = float(fitted._gamma), float(fitted.coef0)  # noqa: SLF001  # no public way
+    value = scope.op("Add", scope.op("Mul", value, np.array(gamma)), np.array(coef0))
     if fitted.kernel == "poly":
-        if fitted.degree == 0:
+        degree = int(fitted.degree)
+        if degree == 0:
             # One, whatever the product is.
             ones = scope.op("Add", zeros(scope, block.value), np.ones((1, len(rows))))
             return SupportKernel(ones, 1.0, "ieee")
-        return SupportKernel(_whole_power(scope, value, int(fitted.degree)), np.inf, decided)
+        largest = scope.op("Mul", largest, np.array(abs(gamma)))
+        largest = scope.op("Add", largest, np.array(abs(coef0)))
+        # Each factor of the power brings a rounding of its own.
+        largest = scope.op("Mul", _whole_power(scope, largest, degree), np.array(float(degree)))
+        return SupportKernel(_whole_power(scope, value, degree), np.inf, decided, largest)
     value = tanh(scope.graph, value, scope=scope.path)
     return SupportKernel(value, 1.0, least_certain(decided, "libm"))
 
