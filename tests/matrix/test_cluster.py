@@ -141,6 +141,7 @@ def test_drawn_distances_are_as_exact_as_their_expansion(
     fitted = KMeans(clusters, n_init=1, random_state=0).fit(table)
     rows = np.concatenate([table, fitted.cluster_centers_])
     want, got, _ = both_features(fitted, rows)
-    # Four roundings of the largest summand of each square.
-    room = 2.0**-50 * np.square(rows).sum(axis=1, keepdims=True)
+    # Four roundings of the summands of each square, |x|² + |y|² - 2xy.
+    own, others = (np.square(table).sum(axis=1) for table in (rows, fitted.cluster_centers_))
+    room = 2.0**-50 * (own[:, np.newaxis] + others)
     assert (np.abs(want**2 - got**2) <= room).all()
