@@ -23,8 +23,11 @@ ML_OPSET: Final = 5
 IR_VERSION: Final = 10
 ML: Final = "ai.onnx.ml"
 
-MARKED_EXPONENTIAL: Final = "exponential of "
-"""How the description of a node begins that ends an emulated exponential; the value follows."""
+MARK: Final = " of "
+"""Between the name of a function and its argument, in the description of the node that ends it."""
+
+REFUSALS: Final = "refuse"
+"""Path of the nodes that join the rules and put the poison in."""
 
 _SMALL_INTEGERS: Final = frozenset(["int8", "int16", "uint16", "uint32"])
 _NO_ERROR: Final = np.iinfo(np.int32).max
@@ -149,12 +152,13 @@ class GraphBuilder:
             self._made[same] = name
         return name
 
-    def mark(self, value: str, meaning: str) -> None:
-        """Describe the node that made a value, for rewrites that know a shorter way to it."""
+    def mark(self, value: str, function: str, argument: str) -> str:
+        """Say what a value is a function of, for rewrites that know a shorter way; give it back."""
         for node in reversed(self._nodes):
             if value in node.output:
-                node.doc_string = meaning
-                return
+                node.doc_string = f"{function}{MARK}{argument}"
+                break
+        return value
 
     def refuse(
         self,
@@ -226,7 +230,7 @@ class GraphBuilder:
 
     def _poison(self, value: str, output: Output, row_error: str) -> None:
         """Put the poison in the place of refused rows and name the result."""
-        scope = "refuse"
+        scope = REFUSALS
         refused = self.op("Greater", row_error, np.array(0, np.int32), scope=scope)
         if output.width is not None:
             refused = self.op("Unsqueeze", refused, np.array([1]), scope=scope)
@@ -246,7 +250,7 @@ class GraphBuilder:
         self._nodes.append(node)
 
     def _row_error(self) -> str:
-        scope = "refuse"
+        scope = REFUSALS
         if not self._broken:
             first = self._inputs[0].name
             rows = self.op("Shape", first, scope=scope, start=0, end=1)

@@ -76,4 +76,4 @@ def erf(graph: GraphBuilder, x: str, *, scope: str) -> str:
     far = op("Sub", np.array(1.0), complement)
     value = op("Where", op("LessOrEqual", size, np.array(_NEAR)), near, far)
     value = op("Where", op("Less", safe, np.array(0.0)), op("Neg", value), value)
-    return op("Where", is_nan, x, value)
+    return graph.mark(op("Where", is_nan, x, value), "erf", x)

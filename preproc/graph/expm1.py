@@ -62,4 +62,5 @@ def expm1(graph: GraphBuilder, x: str, *, scope: str) -> str:
         tail = op("Add", op("Mul", tail, small), np.array(1 / math.factorial(degree)))
     near = op("Add", small, op("Mul", op("Mul", small, small), tail))
     is_near = op("LessOrEqual", op("Abs", safe), np.array(_NEAR))
-    return op("Where", is_nan, x, op("Where", is_near, near, far))
+    value = op("Where", is_nan, x, op("Where", is_near, near, far))
+    return graph.mark(value, "expm1", x)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.graph.builder import MARKED_EXPONENTIAL, GraphBuilder
+from preproc.graph.builder import GraphBuilder
 
 _PARTS: Final = 128
 _LN2_HIGH: Final = float.fromhex("0x1.62e42fefa0000p-8")
@@ -81,8 +81,7 @@ def exponential(graph: GraphBuilder, x: str, *, scope: str) -> str:
     exponent, head, series = exponential_parts(graph, bounded, scope=scope)
     mantissa = op("Add", head, op("Mul", head, series))
     result = times_power_of_two(graph, mantissa, exponent, scope=scope)
-    graph.mark(result, f"{MARKED_EXPONENTIAL}{x}")
-    return result
+    return graph.mark(result, "exponential", x)
 
 
 def exponential_parts(graph: GraphBuilder, bounded: str, *, scope: str) -> tuple[str, str, str]:

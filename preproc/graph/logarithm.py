@@ -70,7 +70,8 @@ def logarithm(graph: GraphBuilder, x: str, *, scope: str) -> str:
     safe = op("Where", is_plain, x, np.array(1.0))
     mantissa, exponent = mantissa_exponent(graph, safe, scope=scope)
     value = _log_of(graph, mantissa, exponent, None, scope)
-    return op("Where", is_plain, value, _beyond(graph, x, scope))
+    value = op("Where", is_plain, value, _beyond(graph, x, scope))
+    return graph.mark(value, "logarithm", x)
 
 
 def log1p(graph: GraphBuilder, x: str, *, scope: str) -> str:
@@ -91,7 +92,8 @@ def log1p(graph: GraphBuilder, x: str, *, scope: str) -> str:
     scaled = op("Mul", lost, op("Div", mantissa, grown))
     value = _log_of(graph, mantissa, exponent, scaled, scope)
     kept = op("Where", op("Equal", safe, np.array(0.0)), safe, value)
-    return op("Where", is_plain, kept, _beyond(graph, op("Add", x, one), scope))
+    value = op("Where", is_plain, kept, _beyond(graph, op("Add", x, one), scope))
+    return graph.mark(value, "log1p", x)
 
 
 def _beyond(graph: GraphBuilder, x: str, scope: str) -> str:

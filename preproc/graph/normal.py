@@ -92,7 +92,7 @@ def normal_quantile(graph: GraphBuilder, x: str, *, scope: str) -> str:
     value = op("Where", is_centre, centre, tail)
     ends = op("Where", op("Equal", x, np.array(1.0)), np.array(np.inf), np.array(np.nan))
     ends = op("Where", op("Equal", x, np.array(0.0)), np.array(-np.inf), ends)
-    return op("Where", is_inside, value, ends)
+    return graph.mark(op("Where", is_inside, value, ends), "normal quantile", x)
 
 
 def _tail(graph: GraphBuilder, x: str, scope: str) -> str:

@@ -76,7 +76,7 @@ def tanh(graph: GraphBuilder, x: str, *, scope: str) -> str:
     near = _series(graph, op("Min", size, np.array(_NEAR)), _SERIES, scope)
     value = op("Where", op("Less", size, np.array(_NEAR)), near, far)
     value = op("Where", op("Less", x, np.array(0.0)), op("Neg", value), value)
-    return op("Where", is_nan, x, value)
+    return graph.mark(op("Where", is_nan, x, value), "tanh", x)
 
 
 def _series(graph: GraphBuilder, x: str, coefficients: tuple[float, ...], scope: str) -> str:

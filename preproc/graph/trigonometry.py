@@ -116,7 +116,8 @@ def _turned(graph: GraphBuilder, x: str, scope: str, *, is_sine: bool) -> str:
         middle = op("Abs", op("Sub", quarter, np.array(1.5)))
         is_negative = op("Less", middle, np.array(1.0))
     value = op("Where", is_negative, op("Neg", value), value)
-    return op("Where", is_finite, value, np.array(np.nan))
+    value = op("Where", is_finite, value, np.array(np.nan))
+    return graph.mark(value, "sine" if is_sine else "cosine", x)
 
 
 _Q: Final = np.array(0.25)
