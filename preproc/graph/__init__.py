@@ -7,11 +7,14 @@ from preproc.graph.erf import erf
 from preproc.graph.expm1 import expm1
 from preproc.graph.exponential import exponential, logistic
 from preproc.graph.fast import fast
+from preproc.graph.halves import Halves, lower
 from preproc.graph.logarithm import log1p, logarithm
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
 from preproc.graph.probe import expose
 from preproc.graph.pruning import pruned
+from preproc.graph.ranks import search_tree
+from preproc.graph.rounding import Approximate, bounds
 from preproc.graph.softmax import softmax
 from preproc.graph.sums import ordered_sum, paired_sum, pairwise_sum
 from preproc.graph.tanh import tanh
@@ -20,11 +23,14 @@ from preproc.graph.vocabulary import lookup
 
 __all__ = [
     "PACKED_INPUTS",
+    "Approximate",
     "Doubt",
     "GraphBuilder",
+    "Halves",
     "LeafTable",
     "PackedGraph",
     "Tree",
+    "bounds",
     "cosine",
     "coupled",
     "element_type",
@@ -38,12 +44,14 @@ __all__ = [
     "logarithm",
     "logistic",
     "lookup",
+    "lower",
     "normal_quantile",
     "ordered_sum",
     "pack",
     "paired_sum",
     "pairwise_sum",
     "pruned",
+    "search_tree",
     "sine",
     "softmax",
     "tanh",

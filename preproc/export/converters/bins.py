@@ -8,7 +8,7 @@ from sklearn.preprocessing import KBinsDiscretizer
 
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table, numbers, refuse_not_finite
-from preproc.graph import LeafTable, Tree
+from preproc.graph import LeafTable, search_tree
 
 
 def k_bins_discretizer(scope: Scope, fitted: KBinsDiscretizer, table: Table) -> Table:
@@ -75,33 +75,5 @@ def count_at_or_below(scope: Scope, x: str, edges: Sequence[NDArray[np.float64]]
     for column, found in enumerate(edges):
         if not np.all(found[1:] >= found[:-1]):
             raise scope.error(f"feature {column}: expected edges in order, got {found.tolist()}")
-        trees.add(_search(np.nextafter(found, -np.inf), column), column)
+        trees.add(search_tree(np.nextafter(found, -np.inf), column), column)
     return trees.emit(scope.graph, x, len(edges), scope=scope.path)
-
-
-def _search(below: NDArray[np.float64], column: int) -> Tree:
-    """Make a balanced search tree; leaf number i is reached from beyond i edges."""
-    nodes: list[tuple[float, int, int, float]] = []
-
-    def build(low: int, high: int) -> int:
-        at = len(nodes)
-        if low == high:
-            nodes.append((0.0, 0, 0, float(low)))
-            return at
-        middle = (low + high) // 2
-        nodes.append((float(below[middle]), 0, 0, -1.0))
-        left, right = build(low, middle), build(middle + 1, high)
-        nodes[at] = (float(below[middle]), left, right, -1.0)
-        return at
-
-    build(0, len(below))
-    threshold, left, right, value = (np.array(part) for part in zip(*nodes, strict=True))
-    return Tree(
-        feature=np.full(len(nodes), column),
-        threshold=threshold,
-        left=left,
-        right=right,
-        missing_left=np.zeros(len(nodes), bool),
-        is_leaf=value >= 0,
-        value=value,
-    )

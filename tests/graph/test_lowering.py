@@ -1,0 +1,215 @@
+"""The halves against scikit-learn and the exact graph: what may be off, and what may not."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingRegressor, RandomForestClassifier
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from preproc.errors import BackendError
+from preproc.export.pipeline import convert
+from preproc.graph import lower
+from tests.graph.lowering import MODELS, NUMBERS, exact, fed, lowered, people, run
+
+ROWS = 150
+ON_EVERY_DEVICE = {
+    *("Add", "And", "Cast", "Clip", "Concat", "Div", "Equal", "Exp", "Gather", "GatherElements"),
+    *("Greater", "GreaterOrEqual", "Less", "MatMul", "Mul", "Neg", "Not", "Reciprocal"),
+    *("ReduceMax", "ReduceMin", "ReduceSum", "Sqrt", "Squeeze", "Sub", "Unsqueeze", "Where"),
+}
+"""Ran on WebGPU in strict mode, in the dtypes that halves use them with."""
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_device_half_holds_what_every_device_has(name: str) -> None:
+    device = lowered(name).halves.device
+    assert {item.domain for item in device.opset_import} == {""}
+    assert {node.op_type for node in device.graph.node} <= ON_EVERY_DEVICE
+    inferred = onnx.shape_inference.infer_shapes(device, strict_mode=True).graph
+    values = [*inferred.input, *inferred.value_info, *inferred.output]
+    kinds = {value.type.tensor_type.elem_type for value in values}
+    assert kinds <= {onnx.TensorProto.FLOAT, onnx.TensorProto.INT32, onnx.TensorProto.BOOL}
+    axes = [t.dims[0] for t in device.graph.initializer if t.data_type == onnx.TensorProto.INT64]
+    assert all(size == 1 for size in axes)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_halves_give_what_the_public_graph_gives(name: str) -> None:
+    model = lowered(name)
+    feeds = fed(model.graph, people(ROWS, 5))
+    want, got = exact(model.graph, feeds), run(model.halves, feeds)
+    for output in model.graph.signature.outputs:
+        one, other = want[output.name], got[output.name]
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        if one.dtype.kind == "f":
+            assert np.abs(one - other).max() < 4e-6
+        else:
+            assert np.array_equal(one, other)
+    assert np.array_equal(want["row_error"], got["row_error"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_float64_halves_differ_in_the_last_bits_alone(name: str) -> None:
+    model = lowered(name, "float64")
+    feeds = fed(model.graph, people(ROWS, 5))
+    want, got = exact(model.graph, feeds), run(model.halves, feeds)
+    for output in model.graph.signature.outputs:
+        one, other = want[output.name], got[output.name]
+        if one.dtype.kind == "f":
+            scale = np.maximum(np.abs(one).max(), 1.0)
+            assert np.abs(one - other).max() <= 16 * np.finfo(float).eps * scale
+        else:
+            assert np.array_equal(one, other)
+
+
+def test_labels_are_text_again_and_refused_rows_are_poisoned() -> None:
+    model = lowered("words")
+    frame = people(6, 5)
+    frame.loc[1, "age"] = np.inf
+    got = run(model.halves, fed(model.graph, frame))
+    kept = frame.drop(1)
+    assert got["label"][1] == ""
+    assert np.isnan(got["probabilities"][1]).all()
+    assert got["row_error"][1] != 0
+    others = np.delete(got["label"], 1)
+    assert (others == model.fitted.predict(kept)).all()
+
+
+@pytest.mark.parametrize("name", ["logistic", "forest", "network"])
+def test_a_batch_without_rows_has_no_answers(name: str) -> None:
+    model = lowered(name)
+    got = run(model.halves, fed(model.graph, people(3, 5).iloc[:0]))
+    assert got["label"].shape == (0,)
+    assert got["row_error"].shape == (0,)
+
+
+def test_a_row_has_its_bits_in_any_batch() -> None:
+    model = lowered("network")
+    feeds = fed(model.graph, people(ROWS, 5))
+    whole = run(model.halves, feeds)["probabilities"]
+    for size in (1, 3, 64):
+        parts = [
+            run(model.halves, {name: x[at : at + size] for name, x in feeds.items()})
+            for at in range(0, 2 * size, size)
+        ]
+        got = np.concatenate([part["probabilities"] for part in parts])
+        assert np.array_equal(got, whole[: len(got)])
+
+
+def test_imputed_columns_are_those_of_scikit_learn_rounded() -> None:
+    model = lowered("logistic")
+    frame = people(ROWS, 5)
+    prepare = model.fitted[0].named_transformers_["pipeline"]
+    want = prepare[0].transform(frame[NUMBERS]).astype(np.float32)
+    name = next(
+        name
+        for public, name in model.halves.counterparts.items()
+        if public.endswith("simpleimputer/Where_0")
+    )
+    got = run(model.halves, fed(model.graph, frame), name)[name]
+    assert np.isnan(frame[NUMBERS].to_numpy()).any()
+    assert np.array_equal(got, want[:, : len(NUMBERS)])
+
+
+def test_numbers_far_from_zero_are_scaled_as_exactly_as_those_near_it() -> None:
+    """An epoch of 1.7e9 in float32 has steps of 128 seconds; its deviation is an hour."""
+    model = lowered("logistic")
+    frame = people(ROWS, 5)
+    name = next(
+        name
+        for public, name in model.halves.counterparts.items()
+        if public.endswith("standardscaler/Div_0")
+    )
+    prepare = model.fitted[0].named_transformers_["pipeline"]
+    want = prepare.transform(frame[NUMBERS])
+    got = run(model.halves, fed(model.graph, frame), name)[name]
+    assert np.abs(got - want).max() < 1e-6
+
+
+def test_numbers_that_float32_cannot_compute_with_are_refused_by_a_rule_of_the_form() -> None:
+    model = lowered("logistic")
+    frame = people(3, 5)
+    frame.loc[1, "age"], frame.loc[2, "age"] = 1e39, np.inf
+    want = exact(model.graph, feeds := fed(model.graph, frame))["row_error"]
+    rule = model.halves.rule
+    assert rule is not None
+    assert rule.number == len(model.graph.signature.rules) + 1
+    assert (
+        rule.text == "expected numbers up to 7.92282e+28 in magnitude, which float32 computes with"
+    )
+    got = run(model.halves, feeds)
+    assert want.tolist() == [0, 0, want[2]]
+    assert got["row_error"].tolist() == [0, rule.number, want[2]]
+    assert np.isnan(got["probabilities"][1:]).all()
+
+
+def test_float64_halves_refuse_nothing_of_their_own() -> None:
+    assert lowered("logistic", "float64").halves.rule is None
+
+
+def _points(rows: int = 200) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    x = np.random.default_rng(0).normal(size=(rows, 4))
+    return x, (x[:, 0] > 0).astype(np.int64)
+
+
+BEHIND_A_PRODUCT = (
+    "step randomforestclassifier: expected operations that a device half has, got TreeEnsemble: "
+    "its splits follow MatMul of step pca, which only the exact graph computes exactly; serve this "
+    "model with backend 'cpu'"
+)
+NEIGHBOURS = (
+    "step .: expected operations that a device half has, got GatherElements: no float32 device is "
+    "sure to have it; serve this model with backend 'cpu'"
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (make_pipeline(PCA(2), RandomForestClassifier(3, random_state=0)), BEHIND_A_PRODUCT),
+        (KNeighborsClassifier(3), NEIGHBOURS),
+    ],
+    ids=["splits behind a product", "neighbours"],
+)
+def test_what_cannot_be_lowered_is_refused_by_name(model: Any, message: str) -> None:
+    x, y = _points()
+    graph = convert(model.fit(x, y), x)
+    with pytest.raises(BackendError) as caught:
+        lower(graph.model)
+    assert str(caught.value) == message
+
+
+def test_look_ups_alone_leave_nothing_for_a_device() -> None:
+    frame = pd.DataFrame({"plan": ["free", "pro"] * 5})
+    graph = convert(OrdinalEncoder().fit(frame), frame)
+    with pytest.raises(BackendError) as caught:
+        lower(graph.model)
+    assert str(caught.value) == (
+        "device half: expected arithmetic, got look-ups alone; serve this model with backend 'cpu'"
+    )
+
+
+def test_tables_of_trees_are_held_once() -> None:
+    """Held at every level they took hundreds of megabytes."""
+    device = lowered("forest").halves.device
+    nodes = sum(numpy_helper.to_array(t).size for t in device.graph.initializer)
+    trees = sum(t.tree_.node_count for t in lowered("forest").fitted[-1].estimators_)
+    assert nodes < 6 * trees + 2000
+
+
+def test_a_long_chain_of_models_is_lowered() -> None:
+    x, y = _points()
+    models = BaggingRegressor(Ridge(), n_estimators=300, random_state=0).fit(x, y)
+    graph = convert(models, x)
+    got = run(lower(graph.model), {"X": x})["prediction"]
+    assert np.abs(got - models.predict(x)).max() < 1e-5
