@@ -5,6 +5,7 @@ from preproc.compare import BITWISE, Comparison, Tolerance, compare
 from preproc.contract import Contract
 from preproc.errors import (
     ArtifactError,
+    BackendAbsent,
     BackendError,
     ExportError,
     ParityError,
@@ -19,6 +20,7 @@ __all__ = [
     "BITWISE",
     "Artifact",
     "ArtifactError",
+    "BackendAbsent",
     "BackendError",
     "Column",
     "Comparison",

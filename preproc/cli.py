@@ -23,6 +23,7 @@ from preproc.parity import (
     report_to_json,
     run_parity,
 )
+from preproc.runtime import DEFAULT_BACKEND
 
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
@@ -122,7 +123,7 @@ def parity(
         with console.status("replaying golden vectors") as status:
             run = run_parity(
                 loaded,
-                backend or ["cpu", "reference"],
+                backend or [DEFAULT_BACKEND, "reference"],
                 mode=mode,
                 progress=lambda name: status.update(f"replaying golden vectors on {name}"),
             )
@@ -140,7 +141,7 @@ def diff(
     first: ArtifactPath,
     second: ArtifactPath,
     *,
-    backend: Annotated[str, typer.Option(help="Backend that answers.")] = "cpu",
+    backend: Annotated[str, typer.Option(help="Backend that answers.")] = DEFAULT_BACKEND,
     as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
 ) -> None:
     """Compare two versions: contract, parameters, answers; exit 1 when they differ."""

@@ -9,7 +9,8 @@
     │   └── ProofError      the exported graph disagrees with scikit-learn
     ├── ArtifactError       the folder: missing, truncated, altered, from another format
     ├── CheckError          the check of a pipeline: nothing to check, no answer
-    ├── BackendError        the executor: a device or runtime that is not there
+    ├── BackendError        the executor: an unknown one, or one that cannot run the graph
+    │   └── BackendAbsent   its runtime or its device is not there
     └── ParityError         the harness: nothing compared, a breach at the gate
 
 Messages read ``where: expected X, got Y; what to do``.
@@ -108,6 +109,27 @@ class CheckError(PreprocError):
 
 class BackendError(PreprocError):
     """A requested backend that is absent, wrong, or not able to run the graph."""
+
+
+class BackendAbsent(BackendError):  # noqa: N818  # the public name says what happened
+    """A backend whose runtime or device is not there; no other one takes its place.
+
+    Parameters
+    ----------
+    backend
+        Its name.
+    problem
+        What was expected, what came.
+    remedy
+        What would bring it.
+    """
+
+    def __init__(self, backend: str, problem: str, remedy: str) -> None:
+        self.backend = backend
+        self.problem = problem
+        self.remedy = remedy
+        text = f"backend {backend!r}: {problem}; {remedy}"
+        super().__init__(" ".join(text.split()))  # errors of drivers have many lines
 
 
 class ParityError(PreprocError):

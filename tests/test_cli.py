@@ -21,7 +21,7 @@ def test_parity_passes_and_writes_json(logistic_artifact: Artifact, tmp_path: Pa
     assert done.stdout.count("pass") == 8
     data = json.loads(report.read_text())
     assert data["is_pass"]
-    assert {line["backend"] for line in data["outputs"]} == {"cpu", "reference"}
+    assert {line["backend"] for line in data["outputs"]} == {"onnxruntime-cpu", "reference"}
     assert [line["label_flips"] for line in data["outputs"] if line["output"] == "label"] == [0, 0]
 
 
@@ -35,7 +35,7 @@ def test_a_breach_exits_1_and_names_it(logistic_artifact: Artifact, tmp_path: Pa
         logistic_artifact.profile,
     )
     path = write_artifact(spoiled, tmp_path).path
-    done = CliRunner().invoke(app, ["parity", str(path), "--backend", "cpu"])
+    done = CliRunner().invoke(app, ["parity", str(path), "--backend", "onnxruntime-cpu"])
     assert done.exit_code == 1
     assert "BREACH" in done.stdout
     assert "cpu: vectors 'real', output 'scores' (answers), row" in done.stdout
@@ -67,7 +67,7 @@ def test_a_missing_artifact_exits_3_in_one_line(command: str, tmp_path: Path) ->
 def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     done = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--backend", "cuda"])
     assert done.exit_code == 3
-    assert "backend 'cuda': expected one of ['cpu', 'reference']" in done.stderr
+    assert "backend 'cuda': expected one of ['onnxruntime-cpu', 'reference']" in done.stderr
 
 
 def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from examples.flights.pipelines import boosting, logistic
 from preproc import Artifact, compare, read_artifact
 from preproc.export import export_pipeline
 from preproc.parity import print_report, run_parity
-from preproc.runtime import open_session
+from preproc.runtime import DEFAULT_BACKEND, open_session
 from preproc.signature import ROW_ERROR
 
 BUILD: Final = Path("build/flights")
@@ -132,7 +132,7 @@ def prove(artifact: Artifact, console: Console) -> None:
     """Replay the golden vectors on every backend that is here."""
     assert artifact.path is not None
     with console.status("replaying golden vectors"):
-        run = run_parity(read_artifact(artifact.path), ["cpu", "reference"])
+        run = run_parity(read_artifact(artifact.path), [DEFAULT_BACKEND, "reference"])
     print_report(run, frozenset({"label"}), console)
     if not run.is_pass:
         sys.exit("demo: expected parity, got a breach")

@@ -13,6 +13,7 @@ from preproc.compare import BITWISE, Tolerance
 from preproc.export.answers import Answer
 from preproc.export.spread import Spread
 from preproc.runtime import Verdict
+from preproc.runtime.machine import processor_features
 from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import VectorSet
 
@@ -126,13 +127,6 @@ def certificate_of(
             "libraries": library_versions(),
         },
     }
-
-
-def processor_features() -> list[str]:
-    """Names of the vector instruction sets that numpy uses here."""
-    config: Any = np.show_config(mode="dicts")
-    simd = config["SIMD Extensions"]
-    return sorted([*simd["baseline"], *simd["found"]])
 
 
 def summary_of(name: str, certificate: Mapping[str, Any]) -> str:

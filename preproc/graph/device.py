@@ -257,7 +257,7 @@ def refused(node: onnx.NodeProto, why: str) -> BackendError:
     """Name the node that cannot be lowered."""
     return BackendError(
         f"step {step_of(node) or '.'}: expected operations that a device half has, got "
-        f"{node.op_type}: {why}; serve this model with backend 'cpu'"
+        f"{node.op_type}: {why}; serve this model with backend 'onnxruntime-cpu'"
     )
 
 

@@ -106,7 +106,7 @@ def lower(public: onnx.ModelProto, *, dtype: DeviceDtype = "float32") -> Halves:
     if not device.graph.parts()[0]:
         raise BackendError(
             "device half: expected arithmetic, got look-ups alone; "
-            "serve this model with backend 'cpu'"
+            "serve this model with backend 'onnxruntime-cpu'"
         )
     model = _model(device.graph, crossings.values, tail.from_device)
     row_error, rule = view.nodes[ROW_ERROR].input[0], None

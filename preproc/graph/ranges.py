@@ -39,7 +39,8 @@ def largest_input(device: onnx.ModelProto) -> float:
             return limit
     raise BackendError(
         f"device half: expected sums and products that float32 holds, got some that may overflow "
-        f"from numbers of magnitude {CANDIDATES[-1]:g}; serve this model with backend 'cpu'"
+        f"from numbers of magnitude {CANDIDATES[-1]:g}; serve this model with backend "
+        "'onnxruntime-cpu'"
     )
 
 

@@ -17,7 +17,7 @@ from preproc.compare import compare
 from preproc.contract import Contract
 from preproc.errors import ArtifactError, SignatureError
 from preproc.parity.parameters import changed, parameters_of
-from preproc.runtime import Session, replay
+from preproc.runtime import DEFAULT_BACKEND, Session, replay
 from preproc.runtime.session import session_of
 from preproc.vectors import VectorSet
 
@@ -53,7 +53,7 @@ class Difference:
 
 
 def diff_artifacts(
-    first: Artifact, second: Artifact, *, backend: str = "cpu"
+    first: Artifact, second: Artifact, *, backend: str = DEFAULT_BACKEND
 ) -> tuple[Difference, ...]:
     """Compare two versions: contract, answers to the first one's rows, parameters of the graph.
 

@@ -10,16 +10,13 @@ from preproc.artifact import Artifact
 from preproc.compare import Tolerance
 from preproc.contract import Mode
 from preproc.errors import ParityError
-from preproc.runtime import Verdict
+from preproc.runtime import DEFAULT_BACKEND, Verdict
 from preproc.runtime.gate import evidence_of, prove_sets, tolerances_of
-from preproc.runtime.session import Form, session_of
+from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR
 
 SUM_ORDER: Final = 1e-13
 """Error of a float64 sum in another order, as a share of the sum of its summands' magnitudes."""
-
-FORMS: Final[Mapping[str, Form]] = {"cpu": "packed", "reference": "public"}
-"""Backend → form of the graph that it runs; what serves, and what is on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +92,7 @@ def run_parity(
     results = []
     for backend in backends:
         progress(backend)
-        form = FORMS.get(backend, "public")
-        with session_of(artifact.contract, model, backend=backend, mode=mode, form=form) as session:
+        with session_of(artifact.contract, model, backend=backend, mode=mode) as session:
             sets, bounds = evidence_of(artifact, mode)
             if mode == "exact":
                 bounds = bounds_of(backend, artifact.certificate)
@@ -113,7 +109,7 @@ def bounds_of(backend: str, certificate: Mapping[str, Any]) -> dict[str, Toleran
     (the steepest slope of the logistic function) more. Labels are equal everywhere.
     """
     bounds = tolerances_of(certificate)
-    if backend == "cpu":
+    if backend == DEFAULT_BACKEND:
         return bounds
     scales = [float(entry["scale"]) for entry in certificate["outputs"].values()]
     slack = SUM_ORDER * max(scales, default=0.0)

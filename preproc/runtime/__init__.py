@@ -1,16 +1,21 @@
 """Runs an artifact, by ONNX Runtime or another executor, and proves it before it serves."""
 
+from preproc.runtime.backends import BACKENDS, opener_of
+from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.gate import Verdict, judge, prove, replay
-from preproc.runtime.session import BACKENDS, Executor, Prepared, Session, open_session
+from preproc.runtime.session import DEFAULT_BACKEND, Prepared, Session, open_session
 
 __all__ = [
     "BACKENDS",
+    "DEFAULT_BACKEND",
     "Executor",
+    "Placed",
     "Prepared",
     "Session",
     "Verdict",
     "judge",
     "open_session",
+    "opener_of",
     "prove",
     "replay",
 ]

@@ -1,11 +1,10 @@
 """An open artifact: checks a batch, packs it, runs it, refuses rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import onnx
@@ -15,29 +14,15 @@ from preproc.artifact import read_artifact, read_contract, read_model
 from preproc.contract import Contract, Mode
 from preproc.errors import BackendError, RefusedRows
 from preproc.graph import fast, pack
+from preproc.runtime.backends import Form, backend_of, opener_of
+from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
 from preproc.signature import ROW_ERROR, TEXT, Signature
 
-BACKENDS: Final[Mapping[str, str]] = {
-    "cpu": "preproc.runtime.onnxrt:open_cpu",
-    "reference": "preproc.runtime.reference:open_reference",
-}
-"""Name of a backend → function that opens an executor of a model; imported when asked for."""
-
-Form = Literal["packed", "public"]
+DEFAULT_BACKEND: Final = "onnxruntime-cpu"
 MODES: Final[Mapping[str, tuple[Mode, ...]]] = {"exact": ("exact",), "fast": ("exact", "fast")}
 """Mode of an artifact → modes in which it may run; what was exported for speed is exact too."""
 Refused = Literal["raise", "report"]
-
-
-class Executor(Protocol):
-    """A runtime with one graph loaded."""
-
-    def execute(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Compute all outputs from all inputs."""
-
-    def close(self) -> None:
-        """Give the graph back; a second call does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +138,14 @@ class Session:
                 [f"{rule.text} (rule {rule.number}, step {rule.step})" for rule in broken],
             )
 
+    def placement(self) -> Sequence[Placed]:
+        """Tell where every node ran; see `Executor.placement`."""
+        return self._executor.placement()
+
+    def environment(self) -> Mapping[str, str]:
+        """Tell what may move bits: device, driver, versions, CPU flags, threads, denormals."""
+        return self._executor.environment()
+
     def close(self) -> None:
         """Close the executor."""
         self._executor.close()
@@ -172,9 +165,10 @@ class Session:
 def open_session(
     path: str | PathLike[str],
     *,
-    backend: str = "cpu",
+    backend: str = DEFAULT_BACKEND,
     mode: Mode = "exact",
-    form: Form = "packed",
+    form: Form | None = None,
+    options: Mapping[str, Any] | None = None,
     verify: bool = True,
 ) -> Session:
     """Open an artifact on a backend.
@@ -189,7 +183,10 @@ def open_session(
         ``exact``, or ``fast`` where the artifact was exported so: fewer nodes, other last bits,
         within bounds of its own.
     form
-        ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk.
+        ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk; None for
+        the one that the backend prefers.
+    options
+        Keywords of the backend's `open_executor`, such as ``{"threads": 2}``.
     verify
         Whether to read the whole folder and check its digest first.
 
@@ -207,47 +204,36 @@ def open_session(
     """
     if verify:
         read_artifact(path)
-    return session_of(read_contract(path), read_model(path), backend=backend, mode=mode, form=form)
+    return session_of(
+        read_contract(path),
+        read_model(path),
+        backend=backend,
+        mode=mode,
+        form=form,
+        options=options,
+    )
 
 
 def session_of(
     contract: Contract,
     model: onnx.ModelProto,
     *,
-    backend: str = "cpu",
+    backend: str = DEFAULT_BACKEND,
     mode: Mode = "exact",
-    form: Form = "packed",
+    form: Form | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Session:
     """Open a session on a contract and its public graph, already in memory."""
     offered = MODES.get(contract.mode, ())
     if mode not in offered:
         names = " or ".join(map(repr, offered))
         raise BackendError(f"mode {mode!r}: expected {names}, which the artifact offers")
+    form = form or backend_of(backend).form
     if mode == "fast":
         model = fast(model)
     layout = public_layout(contract.signature)
     if form == "packed":
         packed = pack(model)
         model, layout = packed.model, Layout(packed.places, packed.matrices)
-    executor = opener_of(backend)(model)
+    executor = opener_of(backend)(model, **(options or {}))
     return Session(contract, executor, layout, backend=backend, form=form, mode=mode)
-
-
-def opener_of(backend: str) -> Callable[[onnx.ModelProto], Executor]:
-    """Find the function that opens an executor of a model.
-
-    Raises
-    ------
-    BackendError
-        When the backend is unknown or its runtime is absent.
-    """
-    if backend not in BACKENDS:
-        raise BackendError(f"backend {backend!r}: expected one of {sorted(BACKENDS)}")
-    module, function = BACKENDS[backend].split(":")
-    try:
-        opener: Callable[[onnx.ModelProto], Executor] = getattr(import_module(module), function)
-    except ImportError as error:
-        raise BackendError(
-            f"backend {backend!r}: expected its runtime, got {error}; install preproc-runtime[cpu]"
-        ) from error
-    return opener

@@ -12,7 +12,7 @@ from threading import RLock
 from typing import Final, Literal
 
 from preproc.errors import PreprocError
-from preproc.runtime import prove
+from preproc.runtime import DEFAULT_BACKEND, prove
 from preproc_server.errors import LoadError, RouteError
 from preproc_server.loading import Gate, Model, Observe, ignore, load
 from preproc_server.lookup import route_of
@@ -50,7 +50,7 @@ class Options:
         Whether plain ONNX models, which nothing can prove, are served.
     """
 
-    backend: str = "cpu"
+    backend: str = DEFAULT_BACKEND
     mode: Mode = "none"
     policy: Policy = field(default_factory=lambda: Policy(latest=1))
     at_start: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ Inputs of shape [n] or [n, k] become columns, outputs likewise; anything else is
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from preproc.artifact import CONTRACT_KEY, Artifact, read_model
 from preproc.contract import Contract
 from preproc.errors import ArtifactError
-from preproc.runtime import Executor, Session
+from preproc.runtime import Executor, Placed, Session, opener_of
 from preproc.runtime.feeding import public_layout
-from preproc.runtime.session import opener_of
 from preproc.signature import ROW_ERROR, TEXT, Column, Output, Signature
 from preproc_server.loading import Model, Observe, ignore, model_of
 
@@ -40,8 +39,8 @@ _DTYPES: Final[Mapping[int, str]] = {
 UNPROVED: Final = "a plain ONNX model: there are no golden vectors to compare with"
 
 
-@dataclass(frozen=True, slots=True)
-class PlainExecutor:
+@dataclass(frozen=True)
+class PlainExecutor(Executor):
     """Gives a plain graph what it expects, and ``row_error``, which it does not know.
 
     Attributes
@@ -67,6 +66,14 @@ class PlainExecutor:
     def close(self) -> None:
         """Close the executor inside."""
         self.inner.close()
+
+    def placement(self) -> Sequence[Placed]:
+        """Ask the executor inside."""
+        return self.inner.placement()
+
+    def environment(self) -> Mapping[str, str]:
+        """Ask the executor inside."""
+        return self.inner.environment()
 
 
 def is_plain(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from preproc.runtime import BACKENDS
+from preproc.runtime import BACKENDS, DEFAULT_BACKEND
 from preproc_server.errors import SettingsError
 from preproc_server.versions import parse_policy
 
@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     min_ping_interval_s: NonNegativeFloat = 10.0
     drain_delay_s: NonNegativeFloat = 0.0
     grace_s: NonNegativeFloat = 20.0
-    backend: Annotated[str, AfterValidator(_known_backend)] = "cpu"
+    backend: Annotated[str, AfterValidator(_known_backend)] = DEFAULT_BACKEND
     mode: Literal["none", "watch", "explicit"] = "none"
     watch_interval_s: Annotated[float, Field(ge=0.01)] = 5.0
     load_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()

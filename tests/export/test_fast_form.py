@@ -89,7 +89,7 @@ def test_what_is_exported_for_speed_is_offered_exactly_too(artifact: Artifact) -
     with open_session(artifact.path) as session:
         prove(session, artifact)
         assert session.mode == "exact"
-    assert run_parity(artifact, ["cpu", "reference"], mode="fast").is_pass
+    assert run_parity(artifact, ["onnxruntime-cpu", "reference"], mode="fast").is_pass
 
 
 def test_an_exact_artifact_offers_no_fast_form(

@@ -31,8 +31,8 @@ from sklearn.preprocessing import (
 
 from preproc.export.pipeline import Graph, convert
 from preproc.graph import Halves, lower
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.onnxrt import CpuExecutor
 
 NUMBERS: Final = ["age", "epoch", "tiny"]
 TEXTS: Final = ["plan", "city"]
@@ -141,7 +141,7 @@ def run(halves: Halves, feeds: Arrays, *inner: str) -> Arrays:
     pool = dict(feeds)
     for model in (halves.host, with_outputs(halves.device, inner), halves.tail):
         taken = {item.name: pool[item.name] for item in model.graph.input}
-        pool |= CpuExecutor(model).execute(taken)
+        pool |= open_executor(model).execute(taken)
     return pool
 
 
@@ -154,4 +154,4 @@ def with_outputs(model: onnx.ModelProto, names: tuple[str, ...]) -> onnx.ModelPr
 
 
 def exact(graph: Graph, feeds: Arrays) -> Arrays:
-    return CpuExecutor(graph.model).execute(feeds)
+    return open_executor(graph.model).execute(feeds)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.graph import GraphBuilder
-from preproc.runtime.onnxrt import CpuExecutor
+from preproc.runtime import Executor
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
 ODD: Final = np.array(
@@ -19,14 +20,14 @@ ODD: Final = np.array(
 )
 
 
-def executor(function: Callable[..., str]) -> CpuExecutor:
+def executor(function: Callable[..., str]) -> Executor:
     graph = GraphBuilder()
     x = graph.input(Column("x", "float64"))
     y = function(graph, x, scope="f")
-    return CpuExecutor(graph.finish([(y, Output("y", "features", "float64", 1, None))]))
+    return open_executor(graph.finish([(y, Output("y", "features", "float64", 1, None))]))
 
 
-def run(compiled: CpuExecutor, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def run(compiled: Executor, x: NDArray[np.float64]) -> NDArray[np.float64]:
     values: NDArray[np.float64] = compiled.execute({"x": x.reshape(-1, 1)})["y"].ravel()
     return values
 
@@ -44,7 +45,7 @@ def libm(function: Callable[[float], float], x: NDArray[np.float64]) -> NDArray[
     return np.array([one(value) for value in x.tolist()])
 
 
-def assert_bits_stay(compiled: CpuExecutor, x: NDArray[np.float64]) -> None:
+def assert_bits_stay(compiled: Executor, x: NDArray[np.float64]) -> None:
     """Assert that one row has the bits that it has in batches of 2, 7 and all."""
     whole = run(compiled, x)
     for size in (1, 2, 7):

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from preproc.graph import GraphBuilder, coupled
-from preproc.runtime.onnxrt import CpuExecutor
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
 
@@ -56,7 +56,7 @@ def test_each_row_has_the_bits_of_libsvm_in_any_batch(classes: int) -> None:
     start = graph.op("Gather", flat, np.arange(classes), axis=1)
     start = graph.op("Add", graph.op("Mul", start, np.array(0.0)), np.array(1.0 / classes))
     value = coupled(graph, form, start, classes, scope="f")
-    compiled = CpuExecutor(
+    compiled = open_executor(
         graph.finish([(value, Output("y", "features", "float64", classes, None))])
     )
     forms = _forms(classes, 300)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from preproc.graph import GraphBuilder, Tree, forest_sum
-from preproc.runtime.onnxrt import open_cpu
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
 
@@ -61,7 +61,7 @@ def test_rows_of_leaves_are_added_in_the_order_of_the_trees(
     ]
     sums = forest_sum(graph, names[0], stumps, rows, names[1] if has_first else "", scope="f")
     model = graph.finish([(sums, Output("sums", "prediction", "float64", width, None))])
-    got = open_cpu(model).execute({"x": x.reshape(-1, 1), "first": first})["sums"]
+    got = open_executor(model).execute({"x": x.reshape(-1, 1), "first": first})["sums"]
     assert np.array_equal(got, want)
 
 

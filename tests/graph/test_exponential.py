@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from preproc import compare
 from preproc.graph import GraphBuilder, exponential, logistic
-from preproc.runtime.onnxrt import CpuExecutor
+from preproc.runtime import Executor
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
 DRAW = np.random.default_rng(0)
@@ -24,14 +25,14 @@ ARGUMENTS = np.concatenate(
 )
 
 
-def executor(function: object) -> CpuExecutor:
+def executor(function: object) -> Executor:
     graph = GraphBuilder()
     x = graph.input(Column("x", "float64"))
     y = function(graph, x, scope="f")  # type: ignore[operator]  # one of the two under test
-    return CpuExecutor(graph.finish([(y, Output("y", "features", "float64", 1, None))]))
+    return open_executor(graph.finish([(y, Output("y", "features", "float64", 1, None))]))
 
 
-def run(compiled: CpuExecutor, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def run(compiled: Executor, x: NDArray[np.float64]) -> NDArray[np.float64]:
     values: NDArray[np.float64] = compiled.execute({"x": x.reshape(-1, 1)})["y"].ravel()
     return values
 

@@ -165,11 +165,11 @@ def _points(rows: int = 200) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 BEHIND_A_PRODUCT = (
     "step randomforestclassifier: expected operations that a device half has, got TreeEnsemble: "
     "its splits follow MatMul of step pca, which only the exact graph computes exactly; serve this "
-    "model with backend 'cpu'"
+    "model with backend 'onnxruntime-cpu'"
 )
 NEIGHBOURS = (
     "step .: expected operations that a device half has, got GatherElements: no float32 device is "
-    "sure to have it; serve this model with backend 'cpu'"
+    "sure to have it; serve this model with backend 'onnxruntime-cpu'"
 )
 
 
@@ -195,7 +195,8 @@ def test_look_ups_alone_leave_nothing_for_a_device() -> None:
     with pytest.raises(BackendError) as caught:
         lower(graph.model)
     assert str(caught.value) == (
-        "device half: expected arithmetic, got look-ups alone; serve this model with backend 'cpu'"
+        "device half: expected arithmetic, got look-ups alone; serve this model with backend "
+        "'onnxruntime-cpu'"
     )
 
 

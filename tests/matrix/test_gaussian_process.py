@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from preproc import ExportError
 from preproc.export.pipeline import convert
-from preproc.runtime.onnxrt import open_cpu
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
 
@@ -243,7 +243,7 @@ def test_too_many_training_rows_are_refused() -> None:
 def test_a_batch_without_rows_runs(model: Any) -> None:
     data = make_data("centred", "three")
     graph = convert(model.fit(data.X, data.y), data.X)
-    for answer in open_cpu(graph.model).execute({"X": data.X[:0]}).values():
+    for answer in open_executor(graph.model).execute({"X": data.X[:0]}).values():
         assert len(answer) == 0
 
 
@@ -274,6 +274,6 @@ def test_any_kernel_is_within_the_roundings_of_its_sum(
     fitted = GaussianProcessRegressor(kernel, alpha=0.5, optimizer=None, normalize_y=normalize).fit(
         values, draw.normal(size=50)
     )
-    got = open_cpu(convert(fitted, values).model).execute({"X": fresh})["prediction"]
+    got = open_executor(convert(fitted, values).model).execute({"X": fresh})["prediction"]
     largest = kernel.diag(values).max() * np.abs(fitted.alpha_).sum() + 1.0
     assert np.abs(got - fitted.predict(fresh)).max() <= 2.0**-50 * largest

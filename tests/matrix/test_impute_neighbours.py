@@ -13,7 +13,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
 from preproc import ExportError
 from preproc.export.pipeline import convert
-from preproc.runtime.onnxrt import open_cpu
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.asking import both_features
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
@@ -112,7 +112,7 @@ def test_far_offsets_leave_rows_in_doubt_rather_than_find_other_neighbours() -> 
 def test_a_batch_without_rows_runs(imputer: Any) -> None:
     data = make_data(DATA)
     graph = convert(imputer.fit(data.X), data.X)
-    answers = open_cpu(graph.model).execute({"X": data.X[:0]})
+    answers = open_executor(graph.model).execute({"X": data.X[:0]})
     assert answers["features"].shape == (0, 6)
 
 

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from preproc.export.pipeline import convert
-from preproc.runtime.onnxrt import open_cpu
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.asking import ask
 from tests.matrix.harness import Case, check
 from tests.matrix.sparse import on_sparse
@@ -257,4 +257,4 @@ def test_a_batch_without_rows_runs() -> None:
     values = np.random.default_rng(0).normal(size=(60, 5))
     for target in (np.arange(60) % 2, np.arange(60) % 3):
         graph = convert(LogisticRegression().fit(values, target), values)
-        assert open_cpu(graph.model).execute({"X": values[:0]})["label"].shape == (0,)
+        assert open_executor(graph.model).execute({"X": values[:0]})["label"].shape == (0,)

@@ -15,7 +15,7 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from preproc import ExportError
 from preproc.contract import Contract
 from preproc.export.pipeline import convert, probe_of
-from preproc.runtime.onnxrt import open_cpu
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
 
@@ -153,7 +153,7 @@ def test_too_many_support_vectors_are_refused() -> None:
 def test_a_batch_without_rows_runs(kernel: str) -> None:
     data = make_data("centred", "three")
     graph = convert(SVC(kernel=kernel).fit(data.X, data.y), data.X)
-    answers = open_cpu(graph.model).execute({"X": data.X[:0]})
+    answers = open_executor(graph.model).execute({"X": data.X[:0]})
     assert answers["label"].shape == (0,)
     assert answers["scores"].shape == (0, 3)
 
@@ -182,7 +182,7 @@ def test_any_classifier_is_answered_within_the_roundings_of_its_kernel(
     contract = Contract("drawn", graph.signature, "exact", "", {}, {}, {})
     with probe_of(contract, graph) as probe:
         inner = probe({"X": fresh})
-    got = open_cpu(graph.model).execute({"X": fresh})
+    got = open_executor(graph.model).execute({"X": fresh})
     want = fitted.decision_function(fresh)
     summed = graph.outputs[1][0].summed
     largest = np.abs(fitted.dual_coef_).sum() + np.abs(fitted.intercept_).max()

@@ -20,13 +20,13 @@ EXPECTED = {
 def test_an_honest_artifact_passes_on_every_backend(
     model: str, request: pytest.FixtureRequest
 ) -> None:
-    run = run_parity(request.getfixturevalue(f"{model}_artifact"), ["cpu", "reference"])
+    run = run_parity(request.getfixturevalue(f"{model}_artifact"), ["onnxruntime-cpu", "reference"])
     assert run.is_pass
-    assert [result.backend for result in run.results] == ["cpu", "reference"]
+    assert [result.backend for result in run.results] == ["onnxruntime-cpu", "reference"]
     assert all(result.verdicts for result in run.results)
 
 
-@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("backend", ["onnxruntime-cpu", "reference"])
 @pytest.mark.parametrize("fault", SPOILERS)
 @pytest.mark.parametrize("model", ["logistic", "boosting"])
 def test_a_spoiled_graph_is_objected_to_for_the_right_reason(
@@ -42,7 +42,7 @@ def test_a_spoiled_graph_is_objected_to_for_the_right_reason(
 
 def test_an_artifact_without_vectors_compares_nothing(logistic_artifact: Artifact) -> None:
     with pytest.raises(ParityError, match="nothing to compare"):
-        run_parity(replace(logistic_artifact, vectors=()), ["cpu"])
+        run_parity(replace(logistic_artifact, vectors=()), ["onnxruntime-cpu"])
 
 
 def test_no_backend_compares_nothing(logistic_artifact: Artifact) -> None:

@@ -77,7 +77,7 @@ def test_other_data_is_refused(session: Session) -> None:
 
 
 @pytest.mark.parametrize("form", ["packed", "public"])
-@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("backend", ["onnxruntime-cpu", "reference"])
 def test_both_forms_and_backends_give_the_same_bits(
     logistic_artifact: Artifact, session: Session, served: pd.DataFrame, backend: str, form: Any
 ) -> None:
@@ -99,7 +99,7 @@ def test_an_unknown_backend_is_an_error_and_no_fallback(logistic_artifact: Artif
     assert logistic_artifact.path is not None
     with pytest.raises(BackendError) as caught:
         open_session(logistic_artifact.path, backend="cuda")
-    assert str(caught.value) == "backend 'cuda': expected one of ['cpu', 'reference']"
+    assert str(caught.value) == "backend 'cuda': expected one of ['onnxruntime-cpu', 'reference']"
 
 
 def test_a_mode_that_the_artifact_does_not_offer_is_an_error(logistic_artifact: Artifact) -> None:

@@ -248,26 +248,22 @@ def test_a_failing_check_takes_its_model_out(
 
 
 def test_a_spoiled_session_is_found_while_it_serves(
-    tmp_path: Path, write: Write, start: Start
+    tmp_path: Path, write: Write, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "tiny")
     server = start(tmp_path, check_interval_s=0.05)
-    model = server.repository.model("tiny", "")
-    inner = model.session._executor
+    executor = server.repository.model("tiny", "").session._executor
+    inner = executor.execute
     told = Event()
     server.repository.subscribe(lambda served: None if served else told.set())
 
-    class Spoiled:
-        def execute(self, feeds: Any) -> dict[str, NDArray[Any]]:
-            answers = inner.execute(feeds)
-            answers["probabilities"] = np.nextafter(answers["probabilities"], 2)
-            return answers
-
-        def close(self) -> None:
-            inner.close()
+    def spoiled(feeds: Any) -> dict[str, NDArray[Any]]:
+        answers = inner(feeds)
+        answers["probabilities"] = np.nextafter(answers["probabilities"], 2)
+        return answers
 
     assert not told.is_set()
-    model.session._executor = Spoiled()
+    monkeypatch.setattr(executor, "execute", spoiled)
     assert told.wait(30)
     with server.repository._keeper.changing:  # the change is over once it gives this back
         value = server.metrics.registry.get_sample_value

@@ -29,31 +29,6 @@ def shadowed(root: Path, write: Write, start: Start, bias: float, **options: Any
     return server
 
 
-class Stuck:
-    """An executor that answers once it is let go."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.is_let_go = Event()
-
-    def execute(self, feeds: Any) -> Any:
-        assert self.is_let_go.wait(60)
-        return self.inner.execute(feeds)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-class Broken:
-    """An executor that raises."""
-
-    def execute(self, feeds: Any) -> Any:
-        raise ZeroDivisionError(len(feeds))
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
 def test_disagreements_are_counted_by_band_and_kept(
     tmp_path: Path, write: Write, start: Start, batch: Columns
 ) -> None:
@@ -96,15 +71,20 @@ def test_equal_versions_never_disagree(
 
 
 def test_a_stuck_shadow_stops_no_call_and_what_it_misses_is_counted(
-    tmp_path: Path, write: Write, start: Start, batch: Columns
+    tmp_path: Path,
+    write: Write,
+    start: Start,
+    batch: Columns,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = shadowed(tmp_path, write, start, bias=1.0, shadow_queue_calls=2)
-    session = server.repository.model("tiny", "2").session
-    session._executor = stuck = Stuck(session._executor)
+    executor = server.repository.model("tiny", "2").session._executor
+    inner, is_let_go = executor.execute, Event()
+    monkeypatch.setattr(executor, "execute", lambda feeds: is_let_go.wait(60) and inner(feeds))
     with Client(f"localhost:{server.port}") as client:
         for _ in range(10):
             assert client.predict("tiny", batch)["label"].shape == (3,)
-    stuck.is_let_go.set()
+    is_let_go.set()
     server.shadow.wait_idle()
     value = server.metrics.registry.get_sample_value
     missed = value("preproc_shadow_missed_rows_total", {"model": "tiny", "reason": "dropped"}) or 0
@@ -114,10 +94,15 @@ def test_a_stuck_shadow_stops_no_call_and_what_it_misses_is_counted(
 
 
 def test_a_broken_shadow_fails_no_call(
-    tmp_path: Path, write: Write, start: Start, batch: Columns
+    tmp_path: Path,
+    write: Write,
+    start: Start,
+    batch: Columns,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = shadowed(tmp_path, write, start, bias=1.0)
-    server.repository.model("tiny", "2").session._executor = Broken()
+    executor = server.repository.model("tiny", "2").session._executor
+    monkeypatch.setattr(executor, "execute", lambda feeds: len(feeds) / 0)
     with Client(f"localhost:{server.port}") as client:
         assert client.predict("tiny", batch)["label"].shape == (3,)
     server.shadow.wait_idle()

@@ -1,6 +1,6 @@
 """ONNX's own reference evaluator: slow, independent, in numpy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from preproc.errors import BackendError
+from preproc.runtime.executor import Executor, Placed
+from preproc.runtime.machine import machine
 
 
-class ReferenceExecutor:
+class ReferenceExecutor(Executor):
     """One `onnx.reference.ReferenceEvaluator`."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._evaluator = ReferenceEvaluator(model)
         self._names = [output.name for output in model.graph.output]
+        self._nodes = [(node.name, node.op_type) for node in model.graph.node]
 
     def execute(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Compute all outputs from all inputs."""
@@ -27,8 +30,20 @@ class ReferenceExecutor:
     def close(self) -> None:
         """Do nothing: the memory goes with the last reference."""
 
+    def placement(self) -> Sequence[Placed]:
+        """Name every node of the model: numpy computes all of them, as they are."""
+        return tuple(Placed(name, op_type, "numpy") for name, op_type in self._nodes)
 
-def open_reference(model: onnx.ModelProto) -> ReferenceExecutor:
+    def environment(self) -> Mapping[str, str]:
+        """Describe the machine, whose numpy computes."""
+        return machine() | {"device": "CPU", "threads": "numpy's own"}
+
+
+def check_presence() -> None:
+    """Do nothing: onnx is always there."""
+
+
+def open_executor(model: onnx.ModelProto) -> ReferenceExecutor:
     """Load a model.
 
     Raises

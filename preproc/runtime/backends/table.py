@@ -1,0 +1,74 @@
+"""The table of backends: module, form of the graph, and what has to be installed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, Literal, Protocol, cast
+
+import onnx
+
+from preproc.errors import BackendAbsent, BackendError
+from preproc.runtime.executor import Executor, Opener
+
+Form = Literal["packed", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One line of the table.
+
+    Attributes
+    ----------
+    module
+        Below `preproc.runtime.backends`; has `check_presence` and `open_executor`.
+    form
+        What it runs unless asked otherwise: ``packed`` is what serves, ``public`` what is on disk.
+    install
+        What brings its runtime.
+    """
+
+    module: str
+    form: Form
+    install: str
+
+
+class Module(Protocol):
+    """What the module of a backend holds."""
+
+    def check_presence(self) -> None:
+        """Raise `BackendAbsent` where the runtime or the device is not there."""
+
+    def open_executor(self, model: onnx.ModelProto, **options: Any) -> Executor:
+        """Load a model; raises `BackendError` when the runtime refuses it."""
+
+
+BACKENDS: Final[Mapping[str, Backend]] = {
+    "onnxruntime-cpu": Backend("onnxruntime_cpu", "packed", "pip install preproc-runtime[cpu]"),
+    "reference": Backend("reference", "public", "pip install preproc-runtime"),
+}
+
+
+def backend_of(name: str) -> Backend:
+    """Look a backend up; raises `BackendError` when it is unknown."""
+    if name not in BACKENDS:
+        raise BackendError(f"backend {name!r}: expected one of {sorted(BACKENDS)}")
+    return BACKENDS[name]
+
+
+def opener_of(name: str) -> Opener:
+    """Find the function that opens an executor of a model.
+
+    Raises
+    ------
+    BackendError
+        When the backend is unknown.
+    BackendAbsent
+        When its runtime or its device is not there; never is another one used.
+    """
+    backend = backend_of(name)
+    try:
+        module = cast("Module", import_module(f"preproc.runtime.backends.{backend.module}"))
+    except ImportError as error:
+        raise BackendAbsent(name, f"expected its runtime, got {error}", backend.install) from error
+    module.check_presence()
+    return module.open_executor

@@ -1,0 +1,73 @@
+"""What a runtime must be able to do with one graph, whichever runtime it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+import onnx
+from numpy.typing import NDArray
+
+Half = Literal["whole", "host", "device", "tail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where one node ran.
+
+    Attributes
+    ----------
+    node
+        Its name; a runtime that rewrites the graph gives the names that it made.
+    op_type
+        Operator, as the runtime calls it.
+    provider
+        What computed it, such as ``CPUExecutionProvider``.
+    half
+        Part of the form that it stands in; ``whole`` where the form has no parts.
+    """
+
+    node: str
+    op_type: str
+    provider: str
+    half: Half = "whole"
+
+
+class Executor(Protocol):
+    """A runtime with one graph loaded; a context manager that closes it."""
+
+    def execute(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Compute all outputs from all inputs."""
+
+    def close(self) -> None:
+        """Give the graph back; a second call does nothing."""
+
+    def placement(self) -> Sequence[Placed]:
+        """Tell where every node ran, by what the runtime says and by a profiled run.
+
+        Raises
+        ------
+        BackendError
+            When the two disagree, or a node ran where it must not.
+        """
+
+    def environment(self) -> Mapping[str, str]:
+        """Tell what may move bits: device, driver, versions, CPU flags, threads, denormals."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Opener(Protocol):
+    """Makes an executor."""
+
+    def __call__(self, model: onnx.ModelProto, **options: Any) -> Executor:
+        """Load a model; options are keywords that the backend knows."""
