@@ -12,13 +12,19 @@ BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
+# SwiftShader, a GPU in software, comes with Debian's Chromium; the loader that finds it lies beside.
+SWIFTSHADER := build/swiftshader
+DOWNLOAD := apt-get download --quiet --quiet chromium-common libvulkan1
+UNPACK := tar --extract --directory $(SWIFTSHADER) --transform 's|.*/||' --wildcards
+WASM := preproc/runtime/backends/node/node_modules
+
 # Left out with the oldest scikit-learn: the page of the newest, parameters that it has not (splines,
 # discriminants), frames that it or its pandas does not take (polars, selectors), other libraries.
 OLDEST_CORE := not test_coverage and not polars and not selectors
 OLDEST_WITHOUT := checking spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines
 
 .DEFAULT_GOAL := help
-.PHONY: help env clients demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
+.PHONY: help env clients hardware demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -27,6 +33,9 @@ demo: env  ## train, export, prove, serve and call on a year of real flights
 	@$(BIN)/python -m examples.flights.demo $(ARGS)
 
 clients: .venv-kserve/ready tests/clients/node/node_modules/ready  ## install the foreign clients that tests run
+	@:
+
+hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready  ## install the other runtimes that tests run, on Debian
 	@:
 
 test: env  ## run the tests; ARGS="-k name" chooses some
@@ -64,7 +73,7 @@ env: .venv/ready  ## make .venv, or renew it if the requirements changed
 	@:
 
 clean:  ## remove environments, caches and build output; models/ stays
-	@rm -rf .venv .venv-proto .venv-oldest .venv-kserve tests/clients/node/node_modules build dist \
+	@rm -rf .venv .venv-proto .venv-oldest .venv-kserve tests/clients/node/node_modules $(WASM) build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -90,6 +99,23 @@ clean:  ## remove environments, caches and build output; models/ stays
 
 tests/clients/node/node_modules/ready: tests/clients/node/package-lock.json
 	@npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+.venv/hardware: .venv/ready
+	@$(BIN)/python $(PIP) --editable '.[webgpu,openvino]' --constraint constraints.txt
+	@touch $@
+
+$(SWIFTSHADER)/ready:
+	@rm -rf $(SWIFTSHADER) && mkdir -p $(SWIFTSHADER)/deb
+	@cd $(SWIFTSHADER)/deb && { $(DOWNLOAD) 2>/dev/null || { apt-get update --quiet --quiet && $(DOWNLOAD); }; }
+	@dpkg-deb --fsys-tarfile $(SWIFTSHADER)/deb/chromium-common_*.deb | \
+		$(UNPACK) '*/libvk_swiftshader.so' '*/vk_swiftshader_icd.json'
+	@dpkg-deb --fsys-tarfile $(SWIFTSHADER)/deb/libvulkan1_*.deb | $(UNPACK) '*/libvulkan.so.1*'
+	@rm -r $(SWIFTSHADER)/deb
+	@touch $@
+
+$(WASM)/ready: $(WASM:%/node_modules=%)/package-lock.json
+	@npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 define make-environment

@@ -125,7 +125,13 @@ def row_scale(want: NDArray[Any]) -> NDArray[np.float64]:
     return scale
 
 
-def compare(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWISE) -> Comparison:
+def compare(
+    want: NDArray[Any],
+    got: NDArray[Any],
+    tolerance: Tolerance = BITWISE,
+    *,
+    slack: NDArray[np.float64] | float = 0.0,
+) -> Comparison:
     """Compare what the oracle says with what was computed.
 
     Parameters
@@ -134,6 +140,8 @@ def compare(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWIS
         Arrays of any one shape (rows, ...) and dtype; text as object.
     tolerance
         Applies to floats; text, integers and booleans must be equal.
+    slack
+        Absolute error that each float may have on top; of the same shape, or one for all.
 
     Returns
     -------
@@ -152,7 +160,8 @@ def compare(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWIS
     if want.size == 0:
         raise ParityError(f"nothing to compare: shape {want.shape} holds no element")
     if want.dtype.kind == "f":
-        return _compare_floats(np.ascontiguousarray(want), np.ascontiguousarray(got), tolerance)
+        sides = np.ascontiguousarray(want), np.ascontiguousarray(got)
+        return _compare_floats(*sides, tolerance, slack)
     differs = np.asarray(want != got, dtype=bool)
     worst = np.unravel_index(int(np.argmax(differs)), want.shape)
     is_number = want.dtype.kind in "iu"
@@ -195,8 +204,9 @@ def _breaches(
     absolute: NDArray[np.float64],
     want: NDArray[Any],
     tolerance: Tolerance,
+    slack: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.bool_]:
-    allowed = np.maximum(tolerance.max_abs, tolerance.max_row * row_scale(want))
+    allowed = np.maximum(tolerance.max_abs, tolerance.max_row * row_scale(want)) + slack
     found: NDArray[np.bool_] = (distance > tolerance.max_ulp) & ~(absolute <= allowed)
     if tolerance.exact_columns:
         exact = list(tolerance.exact_columns)
@@ -204,10 +214,15 @@ def _breaches(
     return found
 
 
-def _compare_floats(want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance) -> Comparison:
+def _compare_floats(
+    want: NDArray[Any],
+    got: NDArray[Any],
+    tolerance: Tolerance,
+    slack: NDArray[np.float64] | float,
+) -> Comparison:
     distance = ulp_distance(want, got)
     absolute = absolute_error(want, got, distance)
-    beyond = _breaches(distance, absolute, want, tolerance)
+    beyond = _breaches(distance, absolute, want, tolerance, slack)
     rank = np.where(beyond, distance, 0) if beyond.any() else distance
     worst = np.unravel_index(int(np.argmax(rank)), want.shape)
     signs = (want == 0) & (got == 0) & (np.signbit(want) != np.signbit(got))

@@ -16,8 +16,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 from preproc import Artifact
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session
+from tests.devices import allow_software_gpu
 
 ROWS = 600
+
+
+def pytest_configure() -> None:
+    allow_software_gpu()
 
 
 def make_table(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:

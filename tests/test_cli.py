@@ -67,7 +67,8 @@ def test_a_missing_artifact_exits_3_in_one_line(command: str, tmp_path: Path) ->
 def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     done = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--backend", "cuda"])
     assert done.exit_code == 3
-    assert "backend 'cuda': expected one of ['onnxruntime-cpu', 'reference']" in done.stderr
+    assert done.stderr.startswith("preproc: backend 'cuda': expected CUDAExecutionProvider ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path) -> None:

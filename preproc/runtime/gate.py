@@ -5,6 +5,7 @@ Apart, so that answers can be saved on one machine and judged on another.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from preproc.compare import BITWISE, Comparison, Tolerance, compare
 from preproc.contract import Mode
 from preproc.errors import ParityError
 from preproc.runtime.session import Session
+from preproc.runtime.slack import eased, with_refusals
 from preproc.signature import ROW_ERROR
 from preproc.vectors import VectorSet, without_rows
 
@@ -69,6 +71,7 @@ def judge(
     vectors: VectorSet,
     answers: Mapping[str, NDArray[Any]],
     tolerances: Mapping[str, Tolerance],
+    slack: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
 ) -> tuple[Verdict, ...]:
     """Compare answers with the golden ones.
 
@@ -81,6 +84,8 @@ def judge(
     tolerances
         Output → what it may be off by; others must be equal. ``row_error`` and the poison of
         refused rows must be equal on every backend.
+    slack
+        Output → absolute error on top, (n,) or (n, width); rows where it is infinite are left out.
 
     Returns
     -------
@@ -101,11 +106,11 @@ def judge(
     for name in vectors.answers:
         if name != ROW_ERROR:
             parts += [
-                (name, "answers", everywhere[~refused]),
+                (name, "answers", everywhere[~(refused | _is_open(slack.get(name), vectors.rows))]),
                 (name, "poison", everywhere[refused]),
             ]
     return tuple(
-        _verdict(vectors, answers, tolerances, name, part, rows)
+        _verdict(vectors, answers, tolerances, slack, name, part, rows)
         for name, part, rows in parts
         if rows.size or name == ROW_ERROR
     )
@@ -115,6 +120,7 @@ def _verdict(
     vectors: VectorSet,
     answers: Mapping[str, NDArray[Any]],
     tolerances: Mapping[str, Tolerance],
+    slack: Mapping[str, NDArray[np.float64]],
     name: str,
     part: str,
     rows: NDArray[np.int64],
@@ -123,8 +129,15 @@ def _verdict(
     want, got = vectors.answers[name], answers[name]
     if want.shape != got.shape:
         raise ParityError(f"output {name!r}: expected shape {want.shape}, got {got.shape}")
-    found = compare(want[rows], got[rows], tolerance)
+    extra = slack[name][rows] if part == "answers" and name in slack else 0.0
+    found = compare(want[rows], got[rows], tolerance, slack=extra)
     return Verdict(vectors.name, name, part, tolerance, found, int(rows[found.worst[0]]))
+
+
+def _is_open(slack: NDArray[np.float64] | None, rows: int) -> NDArray[np.bool_]:
+    if slack is None:
+        return np.zeros(rows, bool)
+    return np.asarray(np.isinf(slack).reshape(rows, -1).any(axis=1))
 
 
 def tolerances_of(certificate: Mapping[str, Any]) -> dict[str, Tolerance]:
@@ -157,7 +170,10 @@ def prove(session: Session, artifact: Artifact) -> tuple[Verdict, ...]:
     ParityError
         At the first breach, naming vectors, output and row, or when there are no vectors.
     """
-    verdicts = prove_sets(session, *evidence_of(artifact, session.mode))
+    sets, tolerances = evidence_of(artifact, session.mode)
+    if session.form == "halves":
+        tolerances = eased(tolerances, session.dtype)
+    verdicts = prove_sets(session, sets, tolerances)
     for verdict in verdicts:
         if not verdict.is_pass:
             raise ParityError(str(verdict))
@@ -167,11 +183,29 @@ def prove(session: Session, artifact: Artifact) -> tuple[Verdict, ...]:
 def prove_sets(
     session: Session, sets: Sequence[VectorSet], tolerances: Mapping[str, Tolerance]
 ) -> tuple[Verdict, ...]:
-    """Replay and judge some golden sets; raises `ParityError` when there are none."""
+    """Replay and judge some golden sets, a form in halves with the slack that it declares.
+
+    Raises
+    ------
+    ParityError
+        When there are none, or an output may be anything on every row of all of them.
+    """
     if not sets:
         raise ParityError("nothing to compare: the artifact holds no golden vectors")
-    return tuple(
-        verdict
-        for vectors in sets
-        for verdict in judge(vectors, replay(session, vectors), tolerances)
-    )
+    verdicts = tuple(verdict for one in sets for verdict in _judged(session, one, tolerances))
+    compared = {verdict.output for verdict in verdicts if verdict.part == "answers"}
+    for output in session.signature.outputs:
+        if output.name not in compared:
+            raise ParityError(f"nothing to compare: output {output.name!r} is open on every row")
+    return verdicts
+
+
+def _judged(
+    session: Session, vectors: VectorSet, tolerances: Mapping[str, Tolerance]
+) -> tuple[Verdict, ...]:
+    prepared = session.pack(vectors.inputs)
+    answers = session.run_prepared(prepared)
+    if session.own_rule is not None:
+        outputs = session.signature.outputs
+        vectors = with_refusals(vectors, answers, outputs, session.own_rule)
+    return judge(vectors, answers, tolerances, session.slack(prepared))

@@ -1,7 +1,8 @@
 """An open artifact: checks a batch, packs it, runs it, refuses rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from preproc.artifact import read_artifact, read_contract, read_model
 from preproc.contract import Contract, Mode
 from preproc.errors import BackendError, RefusedRows
-from preproc.graph import fast, pack
+from preproc.graph import fast, lower, pack
 from preproc.runtime.backends import Form, backend_of, opener_of
 from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
-from preproc.signature import ROW_ERROR, TEXT, Signature
+from preproc.runtime.halves import HalvesExecutor, open_halves
+from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
 DEFAULT_BACKEND: Final = "onnxruntime-cpu"
 MODES: Final[Mapping[str, tuple[Mode, ...]]] = {"exact": ("exact",), "fast": ("exact", "fast")}
@@ -45,6 +47,21 @@ class Session:
     """One artifact on one backend; a context manager.
 
     Calls from several threads are safe where the executor's are (ONNX Runtime's are).
+
+    Attributes
+    ----------
+    contract
+        Columns, outputs and rules.
+    layout
+        Where columns go in the inputs of the form that runs.
+    backend, form, mode
+        What runs, and which form of the graph.
+    dtype
+        In which the form computes: ``float64``, or ``float32`` with bounds of its own.
+    own_rule
+        What this form refuses beside the contract's rules: numbers too large for the device.
+    form_digest
+        Of the models that run, hexadecimal; empty where they are not ours.
     """
 
     def __init__(
@@ -56,18 +73,26 @@ class Session:
         backend: str,
         form: Form,
         mode: Mode = "exact",
+        dtype: str = "float64",
+        form_digest: str = "",
+        own_rule: Rule | None = None,
     ) -> None:
         self.contract = contract
+        self.dtype = dtype
+        self.own_rule = own_rule
+        self.form_digest = form_digest
         self.mode = mode
         self.layout = layout
         self.backend = backend
         self.form = form
         self._executor = executor
+        signature, own = contract.signature, () if own_rule is None else (own_rule,)
+        self._signature = replace(signature, rules=(*signature.rules, *own))
 
     @property
     def signature(self) -> Signature:
-        """Columns, outputs and rules."""
-        return self.contract.signature
+        """Columns, outputs and rules, this form's own among them."""
+        return self._signature
 
     def run(self, columns: Any, *, refused: Refused = "raise") -> dict[str, NDArray[Any]]:
         """Answer a batch.
@@ -142,6 +167,17 @@ class Session:
         """Tell where every node ran; see `Executor.placement`."""
         return self._executor.placement()
 
+    def slack(self, prepared: Prepared) -> dict[str, NDArray[np.float64]]:
+        """Bound what a device may add to each answer of a batch; empty where there is none.
+
+        Returns
+        -------
+        dict
+            Output → absolute error, (rows,) or (rows, width); see `preproc.runtime.slack`.
+        """
+        executor = self._executor
+        return executor.slack(prepared.feeds) if isinstance(executor, HalvesExecutor) else {}
+
     def environment(self) -> Mapping[str, str]:
         """Tell what may move bits: device, driver, versions, CPU flags, threads, denormals."""
         return self._executor.environment()
@@ -183,8 +219,9 @@ def open_session(
         ``exact``, or ``fast`` where the artifact was exported so: fewer nodes, other last bits,
         within bounds of its own.
     form
-        ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk; None for
-        the one that the backend prefers.
+        ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk;
+        ``halves``: text, nulls and refusals on the CPU, the arithmetic on the device; None for the
+        one that the backend prefers.
     options
         Keywords of the backend's `open_executor`, such as ``{"threads": 2}``.
     verify
@@ -228,12 +265,44 @@ def session_of(
     if mode not in offered:
         names = " or ".join(map(repr, offered))
         raise BackendError(f"mode {mode!r}: expected {names}, which the artifact offers")
+    opener = opener_of(backend)  # before the work of making a form
     form = form or backend_of(backend).form
+    options = options or {}
+    if form == "halves" and mode != "exact":
+        raise BackendError(f"mode {mode!r}: expected 'exact', of which the form in halves is made")
     if mode == "fast":
         model = fast(model)
-    layout = public_layout(contract.signature)
-    if form == "packed":
+    layout, dtype, own_rule = public_layout(contract.signature), "float64", None
+    if form == "halves":
+        dtype = backend_of(backend).dtype
+        halves = lower(model, dtype=dtype)
+        packed = pack(halves.host)
+        parts = [packed.model, halves.device, halves.tail]
+        executor: Executor = open_halves(opener, replace(halves, host=packed.model), options)
+        own_rule = halves.rule
+        layout = Layout(packed.places, packed.matrices)
+    elif form == "packed":
         packed = pack(model)
-        model, layout = packed.model, Layout(packed.places, packed.matrices)
-    executor = opener_of(backend)(model, **(options or {}))
-    return Session(contract, executor, layout, backend=backend, form=form, mode=mode)
+        parts = [packed.model]
+        executor = opener(packed.model, **options)
+        layout = Layout(packed.places, packed.matrices)
+    else:
+        parts = [model]
+        executor = opener(model, **options)
+    return Session(
+        contract,
+        executor,
+        layout,
+        backend=backend,
+        form=form,
+        mode=mode,
+        dtype=dtype,
+        form_digest=digest_of(parts),
+        own_rule=own_rule,
+    )
+
+
+def digest_of(parts: Sequence[onnx.ModelProto]) -> str:
+    """Digest the models that run: SHA-256 over the SHA-256 of each, hexadecimal."""
+    digests = [sha256(part.SerializeToString(deterministic=True)).digest() for part in parts]
+    return sha256(b"".join(digests)).hexdigest()

@@ -98,8 +98,11 @@ def test_prepared_batches_run_without_further_checks(
 def test_an_unknown_backend_is_an_error_and_no_fallback(logistic_artifact: Artifact) -> None:
     assert logistic_artifact.path is not None
     with pytest.raises(BackendError) as caught:
-        open_session(logistic_artifact.path, backend="cuda")
-    assert str(caught.value) == "backend 'cuda': expected one of ['onnxruntime-cpu', 'reference']"
+        open_session(logistic_artifact.path, backend="tpu")
+    assert str(caught.value) == (
+        "backend 'tpu': expected one of ['coreml', 'cuda', 'directml', 'onnxruntime-cpu', "
+        "'openvino', 'reference', 'tensorrt', 'wasm', 'webgpu']"
+    )
 
 
 def test_a_mode_that_the_artifact_does_not_offer_is_an_error(logistic_artifact: Artifact) -> None:

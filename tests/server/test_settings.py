@@ -9,6 +9,8 @@ from preproc_server.errors import SettingsError
 from preproc_server.settings import Settings, settings_of, unknown_variables
 from pydantic import ValidationError
 
+from preproc.runtime import BACKENDS
+
 
 def test_flags_go_over_environment_over_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -33,7 +35,7 @@ def test_flags_go_over_environment_over_file(
             "max_receive_bytes: expected less than or equal to 2147483647, got '2147483648'",
         ),
         ({"grace_s": -1}, "grace_s: expected greater than or equal to 0, got '-1'"),
-        ({"backend": "tpu"}, "backend: expected one of ['onnxruntime-cpu', 'reference'], got 'tpu'"),
+        ({"backend": "tpu"}, f"backend: expected one of {sorted(BACKENDS)}, got 'tpu'"),
         (
             {"versions": "newest"},
             "versions: expected 'latest', 'latest:2', 'all' or '1,3', got 'newest'",

@@ -8,7 +8,8 @@ them, which drops what was added; a strict session refuses CPU nodes; Python's f
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,6 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from preproc.errors import BackendError
+from preproc.runtime.backends.probe import PROBE, denormals_of
 from preproc.runtime.executor import Executor, Half, Placed
 from preproc.runtime.machine import machine
 
@@ -38,6 +40,9 @@ WRONG_VERSIONS: Final[Mapping[str, str]] = {
     "1.27": "wrong on binary forests",
 }
 PROFILED_ROWS: Final = 3
+WARNING: Final = 2
+ERROR: Final = 3
+FATAL: Final = 4
 
 _DTYPES: Final[Mapping[str, type]] = {
     "tensor(string)": object,
@@ -119,6 +124,7 @@ class OrtExecutor(Executor):
             "provider": setup.provider,
             "threads": str(setup.threads),
             "optimisation": setup.optimisation,
+            "denormals": denormals_of(open_ort(PROBE, setup).execute),
             **setup.facts,
         }
 
@@ -129,6 +135,21 @@ def check_version() -> None:
     fault = WRONG_VERSIONS.get(".".join(version.split(".")[:2]))
     if fault:
         raise BackendError(f"onnxruntime {version}: {fault}; install 1.30 or newer")
+
+
+def option_text(options: Mapping[str, str]) -> str:
+    """Write options in one line."""
+    return " ".join(f"{key}={value}" for key, value in options.items())
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep ONNX Runtime from logging what is raised; its default comes back, a set level not."""
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(WARNING)
 
 
 def open_ort(model: onnx.ModelProto, setup: Setup) -> OrtExecutor:
@@ -161,7 +182,9 @@ def _session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setup.threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = (
+        FATAL if setup.is_strict else ERROR
+    )  # what strictness refuses is raised
     level = LEVELS[setup.optimisation]
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     for key, value in entries.items():

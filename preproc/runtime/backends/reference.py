@@ -7,17 +7,31 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from preproc.errors import BackendError
-from preproc.runtime.executor import Executor, Placed
+from preproc.runtime.backends.probe import PROBE, denormals_of
+from preproc.runtime.executor import Executor, Half, Placed
 from preproc.runtime.machine import machine
+
+
+class GatherElements(OpRun):
+    """onnx 1.23's own uses `numpy.choose`, which raises where an axis has 64 entries or more."""
+
+    op_domain = ""
+
+    def _run(
+        self, data: NDArray[Any], indices: NDArray[Any], axis: int | None = None
+    ) -> tuple[NDArray[Any]]:
+        return (np.take_along_axis(data, indices.astype(np.int64), axis or 0),)
 
 
 class ReferenceExecutor(Executor):
     """One `onnx.reference.ReferenceEvaluator`."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self._evaluator = ReferenceEvaluator(model)
+    def __init__(self, model: onnx.ModelProto, half: Half) -> None:
+        self._evaluator = ReferenceEvaluator(model, new_ops=[GatherElements])
+        self._half: Half = half
         self._names = [output.name for output in model.graph.output]
         self._nodes = [(node.name, node.op_type) for node in model.graph.node]
 
@@ -32,18 +46,19 @@ class ReferenceExecutor(Executor):
 
     def placement(self) -> Sequence[Placed]:
         """Name every node of the model: numpy computes all of them, as they are."""
-        return tuple(Placed(name, op_type, "numpy") for name, op_type in self._nodes)
+        return tuple(Placed(name, op_type, "numpy", self._half) for name, op_type in self._nodes)
 
     def environment(self) -> Mapping[str, str]:
         """Describe the machine, whose numpy computes."""
-        return machine() | {"device": "CPU", "threads": "numpy's own"}
+        denormals = denormals_of(ReferenceExecutor(PROBE, "whole").execute)
+        return machine() | {"device": "CPU", "threads": "numpy's own", "denormals": denormals}
 
 
 def check_presence() -> None:
     """Do nothing: onnx is always there."""
 
 
-def open_executor(model: onnx.ModelProto) -> ReferenceExecutor:
+def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> ReferenceExecutor:
     """Load a model.
 
     Raises
@@ -52,6 +67,6 @@ def open_executor(model: onnx.ModelProto) -> ReferenceExecutor:
         When the evaluator has no implementation of an operator.
     """
     try:
-        return ReferenceExecutor(model)
+        return ReferenceExecutor(model, half)
     except (NotImplementedError, RuntimeError) as error:
         raise BackendError(f"onnx reference evaluator: cannot load the graph: {error}") from error

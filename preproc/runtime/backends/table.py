@@ -10,7 +10,8 @@ import onnx
 from preproc.errors import BackendAbsent, BackendError
 from preproc.runtime.executor import Executor, Opener
 
-Form = Literal["packed", "public"]
+Form = Literal["packed", "public", "halves"]
+Dtype = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,18 @@ class Backend:
     module
         Below `preproc.runtime.backends`; has `check_presence` and `open_executor`.
     form
-        What it runs unless asked otherwise: ``packed`` is what serves, ``public`` what is on disk.
+        What it runs unless asked otherwise: ``packed`` is what serves, ``public`` what is on disk,
+        ``halves`` one part on the CPU and one, plain `ai.onnx`, on the device.
     install
         What brings its runtime.
+    dtype
+        In which the device half computes.
     """
 
     module: str
     form: Form
     install: str
+    dtype: Dtype = "float32"
 
 
 class Module(Protocol):
@@ -43,8 +48,15 @@ class Module(Protocol):
 
 
 BACKENDS: Final[Mapping[str, Backend]] = {
-    "onnxruntime-cpu": Backend("onnxruntime_cpu", "packed", "pip install preproc-runtime[cpu]"),
-    "reference": Backend("reference", "public", "pip install preproc-runtime"),
+    "onnxruntime-cpu": Backend("onnxruntime_cpu", "packed", "install preproc-runtime[cpu]"),
+    "reference": Backend("reference", "public", "install preproc-runtime"),
+    "wasm": Backend("wasm", "public", "install Node.js"),
+    "openvino": Backend("openvino", "halves", "install preproc-runtime[openvino]"),
+    "webgpu": Backend("webgpu", "halves", "install preproc-runtime[webgpu]"),
+    "cuda": Backend("cuda", "halves", "install preproc-runtime[cuda]", "float64"),
+    "tensorrt": Backend("tensorrt", "halves", "install preproc-runtime[cuda]"),
+    "directml": Backend("directml", "halves", "install onnxruntime-directml"),
+    "coreml": Backend("coreml", "halves", "install preproc-runtime[cpu]"),
 }
 
 
