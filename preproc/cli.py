@@ -174,6 +174,9 @@ def serve(
     metrics_port: Annotated[
         int | None, typer.Option(help="Port of the Prometheus page, 0 for any free one.")
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="What computes: onnxruntime-cpu, webgpu, cuda, ….")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="none, watch or explicit.")] = None,
     versions: Annotated[str | None, typer.Option(help="latest, latest:2, all or 1,3.")] = None,
     server_name: Annotated[str | None, typer.Option(help="What clients are told.")] = None,
@@ -190,6 +193,7 @@ def serve(
         "port": port,
         "host": host,
         "metrics_port": metrics_port,
+        "backend": backend,
         "mode": mode,
         "versions": versions,
         "server_name": server_name,

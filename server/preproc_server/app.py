@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 from grpc_health.v1 import health_pb2
 
-from preproc.runtime import Prepared, prove
+from preproc.runtime import Prepared, opener_of, prove
 from preproc_server.errors import ListenError
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
@@ -196,7 +196,10 @@ def serve(settings: Settings) -> None:
         When a port cannot be had.
     ArtifactError
         When the repository cannot be listed.
+    BackendError
+        When the backend is not there; no other one serves in its place.
     """
+    opener_of(settings.backend)
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     for problem in unknown_variables(os.environ):
         _LOG.warning("%s", problem)

@@ -15,6 +15,11 @@ PLATFORM: Final = "onnxruntime_onnx"
 BACKEND: Final = "onnxruntime"
 MODEL_FILE: Final = "model.onnx"
 PROVED_KEY: Final = "preproc.proved"
+BACKEND_KEY: Final = "preproc.backend"
+DEVICE_KEY: Final = "preproc.device"
+DTYPE_KEY: Final = "preproc.dtype"
+FORM_KEY: Final = "preproc.form"
+FORM_DIGEST_KEY: Final = "preproc.form_digest"
 
 
 def describe(model: Model, versions: Sequence[int]) -> pb.ModelMetadataResponse:
@@ -98,6 +103,11 @@ def _properties(model: Model) -> dict[str, str]:
         CONTRACT_KEY: model.contract,
         DIGEST_KEY: model.digest,
         PROVED_KEY: "true" if model.is_proved else "false",
+        BACKEND_KEY: model.session.backend,
+        DEVICE_KEY: model.device,
+        DTYPE_KEY: model.session.dtype,
+        FORM_KEY: model.session.form,
+        FORM_DIGEST_KEY: model.session.form_digest,
     }
 
 

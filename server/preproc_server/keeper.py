@@ -192,7 +192,12 @@ class Keeper:
             _LOG.error("%s %s: %s", title, what, reason, exc_info=None if is_ours else error)
             state = entry.state if entry.is_served else "failed"
             return replace(entry, state=state, reason=reason, seconds=self.clock() - started)
-        _LOG.info("%s is %s, digest %s", title, _state(model.is_proved), model.digest)
+        session = model.session
+        _LOG.info(
+            "%s is %s, digest %s, by %s on %s in %s",
+            *(title, _state(model.is_proved), model.digest),
+            *(session.backend, model.device, session.dtype),
+        )
         seconds = self.clock() - started
         return replace(
             entry, state=_state(model.is_proved), model=model, reason="", seconds=seconds

@@ -14,6 +14,7 @@ from preproc.artifact import Artifact, read_artifact
 from preproc.contract import contract_to_json
 from preproc.errors import ArtifactError
 from preproc.runtime import Prepared, Session, open_session
+from preproc.runtime.backends import backend_of
 from preproc_server.door import Door, door_of
 from preproc_server.plan import Plan, plan_of
 
@@ -59,6 +60,8 @@ class Model:
         Whether its golden vectors passed in this process; false for a plain ONNX model.
     observe
         Told of each answer of `run`.
+    device
+        What computes, as the backend calls it.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Model:
     door: Door
     is_proved: bool = True
     observe: Observe = ignore
+    device: str = ""
 
     def run(self, prepared: Prepared) -> dict[str, NDArray[Any]]:
         """Compute all outputs, ``row_error`` among them, and tell the observer."""
@@ -99,7 +103,9 @@ def load(
     if artifact.contract.name != name:
         problem = f"expected a folder named {artifact.contract.name!r}, got {name!r}; rename it"
         raise ArtifactError(path, problem)
-    session = open_session(path, backend=backend, mode=artifact.contract.mode, verify=False)
+    in_halves = backend_of(backend).form == "halves"  # which are made of the exact graph
+    mode = "exact" if in_halves else artifact.contract.mode
+    session = open_session(path, backend=backend, mode=mode, verify=False)
     gate(session, artifact)
     return model_of(session, artifact, version, is_proved=True, observe=observe)
 
@@ -120,6 +126,7 @@ def model_of(
         door_of(artifact.contract, session.layout, artifact.profile),
         is_proved,
         observe,
+        session.environment()["device"],
     )
     weakref.finalize(model, _close, session, f"model {name!r} version {version}").atexit = False
     return model

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from preproc.signature import Rule
 from preproc_server.checks import Check
+from preproc_server.loading import Model
 from preproc_server.state import Entry
 
 SECONDS: Final[Sequence[float]] = (
@@ -113,6 +114,14 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._device = Gauge(
+            "preproc_model_device",
+            "1 for what computes the answers of a model: backend, device, dtype of its arithmetic.",
+            ("model", "version", "backend", "device", "dtype"),
+            registry=self.registry,
+        )
+        self._devices: dict[tuple[str, str], tuple[str, str, str]] = {}
+
     def count_call(self, model: str, method: str, code: str, seconds: float) -> None:
         """Count one call and its time."""
         key = (model, method, code)
@@ -153,6 +162,7 @@ class Metrics:
     def set_proving(self, entry: Entry) -> None:
         """Note what became of one version; one that is unloaded leaves the page."""
         labels = entry.name, str(entry.version)
+        self._set_device(labels, entry.model)
         if entry.state == "unloaded":
             for gauge in (self._proving, self._proved):
                 with suppress(KeyError):
@@ -160,6 +170,15 @@ class Metrics:
             return
         self._proving.labels(*labels).set(entry.seconds)
         self._proved.labels(*labels).set(entry.state == "proved")
+
+    def _set_device(self, labels: tuple[str, str], model: Model | None) -> None:
+        """Tell what computes a version, and no longer what did."""
+        if labels in self._devices:
+            self._device.remove(*labels, *self._devices.pop(labels))
+        if model is not None:
+            told = model.session.backend, model.device, model.session.dtype
+            self._devices[labels] = told
+            self._device.labels(*labels, *told).set(1)
 
     def count_check(self, check: Check) -> None:
         """Count a replay of golden vectors while serving."""

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from preproc.runtime import BACKENDS, DEFAULT_BACKEND
+from preproc.runtime.backends import VARIABLES
 from preproc_server.errors import SettingsError
 from preproc_server.versions import parse_policy
 
@@ -196,7 +197,7 @@ def unknown_variables(environment: Mapping[str, str]) -> Sequence[str]:
         + _guess(name, lambda close: f"{PREFIX}{close.upper()}")
         + "; it is ignored"
         for name in names
-        if name not in Settings.model_fields
+        if name not in Settings.model_fields and f"{PREFIX}{name.upper()}" not in VARIABLES
     ]
 
 

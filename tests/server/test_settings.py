@@ -94,6 +94,7 @@ def test_an_unknown_name_in_the_file_is_refused(
 
 def test_an_unknown_name_in_the_environment_is_told() -> None:
     environment = {"PREPROC_TRHEADS": "4", "PREPROC_THREADS": "4", "PREPROC_X": "", "PATH": "/bin"}
+    environment["PREPROC_SOFTWARE_GPU"] = "of a backend"
     assert unknown_variables(environment) == [
         (
             "PREPROC_TRHEADS: expected a setting, got an unknown name, "

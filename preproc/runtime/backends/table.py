@@ -60,6 +60,10 @@ BACKENDS: Final[Mapping[str, Backend]] = {
 }
 
 
+VARIABLES: Final = ("PREPROC_NODE_MODULES", "PREPROC_SOFTWARE_GPU")
+"""Variables of the environment that backends read."""
+
+
 def backend_of(name: str) -> Backend:
     """Look a backend up; raises `BackendError` when it is unknown."""
     if name not in BACKENDS:
