@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import numpy as np
 import scipy.special
 import sklearn.preprocessing
+import sklearn.svm
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
@@ -210,6 +211,37 @@ def _rounded(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
+class OtherVectors:
+    """libsvm with the features in the opposite order.
+
+    Its dot product rounds by fused multiply-add on some processors and not on others, for which
+    there is no switch; another order of its summands moves the last bits as much.
+    """
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._own, name)
+        return partial(_turned_round, function) if name in _ASKING else function
+
+
+_ASKING: Final = ("decision_function", "predict", "predict_proba")
+
+
+def _turned_round(
+    function: Callable[..., Any],
+    rows: NDArray[np.float64],
+    support: NDArray[np.int32],
+    vectors: NDArray[np.float64],
+    *others: Any,
+    **named: Any,
+) -> Any:
+    if rows.shape[1:] == vectors.shape[1:]:  # else the kernel is given
+        rows, vectors = (np.ascontiguousarray(table[:, ::-1]) for table in (rows, vectors))
+    return function(rows, support, vectors, *others, **named)
+
+
 def main() -> None:
     """Answer the pickled questions that standard input names, until it ends."""
     # Whatever a pipeline prints must not be taken for our answer.
@@ -218,6 +250,7 @@ def main() -> None:
     data = sklearn.preprocessing._data  # noqa: SLF001  # where they are called
     data.boxcox = box_cox_of_another_library
     data.stats.yeojohnson = yeo_johnson_of_another_library
+    sklearn.svm._base.libsvm = OtherVectors(sklearn.svm._base.libsvm)  # noqa: SLF001  # likewise
     while question := sys.stdin.readline().strip():
         answer = sys.stdin.readline().strip()
         try:

@@ -38,6 +38,9 @@ from preproc.runtime.session import session_of
 from preproc.signature import Output
 from tests.matrix.data import Data, make_data
 from tests.matrix.harness import Case
+from tests.matrix.listed import table_of
+from tests.matrix.test_encode_laws import hold_against_oracle
+from tests.matrix.test_label import ENCODERS, LABELS
 
 HERE: Final = Path(__file__).parent
 PATIENCE_S: Final = 20
@@ -67,6 +70,16 @@ is used. Written by `python -m tests.matrix.coverage`.
 
 """
 
+LIST: Final = """
+## The list as a whole
+
+The estimators on which exporters were compared before this one was written, text and one's own
+functions left out: `tests/matrix/listed.txt` says which case of the matrix stands for each.
+*bitwise* as above; *equal*: bounded, and all numbers on unseen rows equal bit for bit; *exact*:
+bounded, within the bound, without a label flip; *wrong* would be a label that differs.
+
+"""
+
 
 def cases() -> Iterator[tuple[str, Case]]:
     """Yield the family and the case of every ``CASES`` list in this folder."""
@@ -75,6 +88,20 @@ def cases() -> Iterator[tuple[str, Case]]:
         family = file.stem.removeprefix("test_").replace("_", " ")
         for case in getattr(module, "CASES", []):
             yield family, case
+
+
+def labels() -> Iterator[tuple[str, str]]:
+    """Yield encoder and labels of each pair that `test_label` tries."""
+    for encoder in ENCODERS:
+        for name in LABELS:
+            yield encoder, name
+
+
+def of_labels(encoder: str, name: str) -> str:
+    """What the exporter does with labels; what is not equal raises."""
+    train, later = LABELS[name]
+    hold_against_oracle(clone(ENCODERS[encoder]).fit(train), train, later)
+    return "bitwise"
 
 
 def ours(case: Case, fitted: Any, data: Data) -> str:
@@ -213,6 +240,7 @@ def main() -> None:
         data = make_data(case.data, case.target)
         fitted = clone(case.estimator).fit(data.X, data.y)
         rows.append((family, case.name, case.data, ours(case, fitted, data), theirs(fitted, data)))
+    rows += [("label", one, name, of_labels(one, name), "not tried") for one, name in labels()]
     PAGE.write_text(page_of(rows), encoding="utf-8")
 
 
@@ -227,7 +255,8 @@ def page_of(rows: list[tuple[str, str, str, str, str]]) -> str:
         f"{mine['bounded']} bounded, {mine['refused']} refused; measured on unseen rows {measured} "
         f"are equal in every bit, {flips} flip a label; skl2onnx equal on {equal}.\n"
     )
-    lines = [HEAD, total]
+    statuses = {(name, data): status for _, name, data, status, _ in rows}
+    lines = [HEAD, total, LIST, table_of(statuses)]
     for family in dict.fromkeys(row[0] for row in rows):
         lines.append(f"\n## {family}\n\n| case | data | preproc | skl2onnx |\n|---|---|---|---|\n")
         lines += [

@@ -191,6 +191,19 @@ def _plain_categories(rows: int, seed: int) -> pd.DataFrame:
     return frame.assign(city=frame["city"].cat.rename_categories(lambda w: plain.get(w, w)))
 
 
+def _nullables(rows: int, seed: int) -> pd.DataFrame:
+    """Columns of pandas' own dtypes: text without nulls, integers and booleans with some."""
+    draw = np.random.default_rng(seed + 9000)
+    holes = draw.random((rows, 2)) < 0.1
+    return pd.DataFrame(
+        {
+            "colour": pd.Series(_words(rows, seed)[:, 0], dtype="string"),
+            "count": pd.Series(draw.integers(0, 9, rows)).astype("Int64").mask(holes[:, 0]),
+            "flag": pd.Series(draw.random(rows) < 0.5).astype("boolean").mask(holes[:, 1]),
+        }
+    )
+
+
 def _codes(rows: int, seed: int) -> NDArray[np.float64]:
     """Two numbers and three columns of codes, all with holes; fresh rows hold other codes."""
     draw = np.random.default_rng(seed + 8000)
@@ -253,6 +266,7 @@ MAKERS: Final[Mapping[str, Callable[[int, int], Any]]] = {
     "codes with holes": _codes,
     "frame": _frame,
     "frame of categories": _frame_of_categories,
+    "frame of nullables": _nullables,
     "frame of plain categories": _plain_categories,
     "numeric frame": _numeric_frame,
 }

@@ -234,7 +234,7 @@ def edge_rows(session: Session, base: Mapping[str, NDArray[Any]]) -> dict[str, N
     """Rows with one odd number each."""
     parts = []
     for column in session.signature.columns:
-        if not column.dtype.startswith("float"):
+        if not column.dtype.startswith("float") or column.is_whole:
             continue
         for at in range(column.width):
             part = rows_of(base, np.arange(len(EDGES)) % len(next(iter(base.values()))))

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -96,6 +97,25 @@ CASES: Final = [
         Pipeline([("a", "passthrough"), ("b", StandardScaler()), ("c", None)]),
         "numbers",
     ),
+    Case(
+        "ColumnTransformer(whole numbers)",
+        ColumnTransformer([("whole", "passthrough", ["count"]), ("flag", "passthrough", ["flag"])]),
+        "frame",
+    ),
+    Case(
+        "ColumnTransformer(text and numbers)",
+        ColumnTransformer([("n", IMPUTE, NUMBERS), ("c", "passthrough", ["colour"])]),
+        "frame",
+        "refused",
+        "expected text columns, got ['float64']",
+    ),
+    Case(
+        "FeatureUnion(scaled, PCA)",
+        FeatureUnion([("a", StandardScaler()), ("b", PCA(2))]),
+        "numbers",
+        "bounded",
+    ),
+    Case("Pipeline(scale, PCA)", make_pipeline(StandardScaler(), PCA(3)), "numbers", "bounded"),
     Case("Pipeline on a numeric frame", make_pipeline(StandardScaler()), "numeric frame"),
 ]
 

@@ -1,7 +1,7 @@
 """Encoders of categories of every dtype."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -30,6 +30,12 @@ DTYPES: Final = [
     "categories",
 ]
 
+
+def on_columns(encoder: Any, *columns: str) -> Any:
+    """Encode some columns of a frame."""
+    return make_column_transformer((encoder, list(columns)), sparse_threshold=0)
+
+
 ONE_HOT: Final = [
     *(Case(f"OneHotEncoder, {data}", OneHotEncoder(), data) for data in DTYPES),
     *(
@@ -45,6 +51,24 @@ ONE_HOT: Final = [
         for drop in ("first", "if_binary")
         for unknown in ("error", "ignore", "warn")
         for data in ("words with both", "categories")
+    ),
+    Case(
+        "OneHotEncoder(infrequent_if_exist), none is",
+        OneHotEncoder(handle_unknown="infrequent_if_exist"),
+        "words",
+    ),
+    Case("OneHotEncoder('if_binary'), booleans", OneHotEncoder(drop="if_binary"), "booleans"),
+    Case(
+        "OneHotEncoder, pandas categories",
+        on_columns(OneHotEncoder(), "colour"),
+        "frame of plain categories",
+    ),
+    Case(
+        "OneHotEncoder, frame to frame",
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["colour"])
+        ).set_output(transform="pandas"),
+        "frame",
     ),
     Case("OneHotEncoder(drop=words)", OneHotEncoder(drop=["red", "b", ""]), "words"),
     Case(
@@ -85,7 +109,7 @@ ONE_HOT: Final = [
             OneHotEncoder(dtype=dtype, sparse_output=is_sparse),
             "words",
         )
-        for dtype in (np.float32, np.int64, np.int32, np.uint8)
+        for dtype in (np.float32, np.float64, np.int64, np.int32, np.uint8)
         for is_sparse in (True, False)
     ),
     Case(
@@ -159,6 +183,25 @@ ORDINAL: Final = [
         for rare in ({"min_frequency": 20}, {"max_categories": 2}, {"max_categories": 1})
         for data in ("words with both", "few floats with holes", "integers")
     ),
+    *(
+        Case(f"OrdinalEncoder(missing=-2), {data}", OrdinalEncoder(encoded_missing_value=-2), data)
+        for data in ("words with nan", "words with None")
+    ),
+    Case(
+        "OrdinalEncoder, pandas categories",
+        on_columns(OrdinalEncoder(), "colour"),
+        "frame of plain categories",
+    ),
+    Case(
+        "OrdinalEncoder, pandas strings",
+        on_columns(OrdinalEncoder(), "colour"),
+        "frame of nullables",
+    ),
+    Case(
+        "OrdinalEncoder, nullable booleans",
+        on_columns(OrdinalEncoder(), "flag"),
+        "frame of nullables",
+    ),
     Case("OrdinalEncoder(min_frequency), error", OrdinalEncoder(min_frequency=0.2), "words"),
     Case(
         "OrdinalEncoder(dtype=bool)",
@@ -184,6 +227,9 @@ TARGET: Final = [
 ]
 
 
-@pytest.mark.parametrize("case", [*ONE_HOT, *ORDINAL, *TARGET], ids=lambda case: case.name)
+CASES: Final = [*ONE_HOT, *ORDINAL, *TARGET]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_encoders(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)

@@ -34,6 +34,11 @@ def _scaled(step: Any) -> Any:
 
 
 CASES: Final = [
+    Case(
+        "SimpleImputer, nullable integers",
+        ColumnTransformer([("filled", SimpleImputer(), ["count"])]),
+        "frame of nullables",
+    ),
     Case("SimpleImputer", SimpleImputer(), "holes"),
     Case("SimpleImputer(median)", SimpleImputer(strategy="median"), "holes"),
     Case("SimpleImputer(most_frequent)", SimpleImputer(strategy="most_frequent"), "holes"),

@@ -141,7 +141,10 @@ REFUSED: Final = [
 ]
 
 
-@pytest.mark.parametrize("case", [*SAMPLERS, *KERNELS, *REFUSED], ids=lambda case: case.name)
+CASES: Final = [*SAMPLERS, *KERNELS, *REFUSED]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_kernel_maps(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 

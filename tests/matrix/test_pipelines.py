@@ -8,6 +8,7 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline as ImbalancedPipeline
 from imblearn.under_sampling import RandomUnderSampler
+from lightgbm import LGBMClassifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
@@ -38,6 +39,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier
 
 from tests.matrix.harness import Case, check
 
@@ -223,6 +225,24 @@ CASES: Final = [
         "frame",
         "bounded",
         target="two words",
+    ),
+    Case(
+        "LightGBM after preparation",
+        mixed(LGBMClassifier(n_estimators=8, min_child_samples=5, verbose=-1), codes=DENSE),
+        "frame",
+        "bounded",
+        target="two words",
+    ),
+    Case(
+        "XGBoost after ordinal codes",
+        mixed(
+            XGBClassifier(n_estimators=8),
+            numbers="passthrough",
+            codes=OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        ),
+        "frame",
+        "bounded",
+        target="two",
     ),
     Case(
         "scale, MLPClassifier",

@@ -42,6 +42,13 @@ def _on_sparse(estimator: Any) -> Any:
 CLIP: Final = {"clip": True} if "clip" in signature(MaxAbsScaler).parameters else {}
 
 CASES: Final = [
+    Case(
+        "StandardScaler, float32",
+        StandardScaler(),
+        "centred in float32",
+        "refused",
+        "train in float64",
+    ),
     Case("StandardScaler", StandardScaler(), "numbers"),
     Case("StandardScaler(with_mean=False)", StandardScaler(with_mean=False), "numbers"),
     Case("StandardScaler(with_std=False)", StandardScaler(with_std=False), "numbers"),

@@ -16,7 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PowerTransformer
+from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.tree import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -162,6 +162,16 @@ CASES: Final = [
         on_sparse(RandomForestClassifier(**SMALL)),
         "few floats",
         target="two words",
+    ),
+    Case(
+        "RandomForestClassifier, float32",
+        RandomForestClassifier(**SMALL),
+        "holes in float32",
+    ),
+    Case(
+        "RandomForestClassifier behind a scaler",
+        make_pipeline(StandardScaler(), RandomForestClassifier(**SMALL)),
+        "holes",
     ),
     Case("RandomForestRegressor", RandomForestRegressor(**SMALL), "numbers", target="amounts"),
     Case(

@@ -32,6 +32,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.matrix.asking import assert_equal_bits
@@ -43,6 +44,7 @@ TREE: Final = DecisionTreeClassifier(max_depth=3, random_state=0)
 BRANCH: Final = DecisionTreeRegressor(max_depth=4, random_state=0)
 TREND: Final = HistGradientBoostingRegressor(max_iter=4)
 SCALED: Final = make_pipeline(StandardScaler(), LogisticRegression())
+VECTORS: Final = make_pipeline(StandardScaler(), SVC())
 RIDGE: Final = make_pipeline(StandardScaler(), RidgeClassifier())
 
 
@@ -74,6 +76,7 @@ CASES: Final = [
         )
         for name, model, method, ensemble, target, expect in (
             ("linear", SCALED, "sigmoid", True, "two words", "bounded"),
+            ("vectors", VECTORS, "sigmoid", True, "two words", "bounded"),
             ("linear", RIDGE, "sigmoid", False, "three words", "bounded"),
             ("trees", TREE, "sigmoid", True, "three", "bounded"),
             ("linear", SCALED, "isotonic", True, "flags", "bounded"),
@@ -149,6 +152,12 @@ CASES: Final = [
         SelfTrainingClassifier(TREE, threshold=0.6),
         "holes",
         target="partly known",
+    ),
+    Case(
+        "GridSearchCV(linear)",
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2),
+        "centred",
+        "bounded",
     ),
     Case("RFE(tree)", RFE(TREE, n_features_to_select=3), "numbers", target="three words"),
     Case(
