@@ -64,7 +64,8 @@ def table_of(statuses: Mapping[tuple[str, str], str]) -> str:
         kind = "refused" if entry.case is None else kind_of(statuses[entry.case])
         counts.setdefault(entry.group, Counter())[kind] += 1
     counts["all"] = sum(counts.values(), Counter())
-    lines = ["| group | cases | " + " | ".join(KINDS) + " |\n", "|---" * (2 + len(KINDS)) + "|\n"]
+    titles = ["Group", "Cases", *(kind.title() for kind in KINDS)]
+    lines = ["| " + " | ".join(titles) + " |\n", "|---" * len(titles) + "|\n"]
     for group, found in counts.items():
         cells = [group, found.total(), *(found[kind] for kind in KINDS)]
         lines.append("| " + " | ".join(map(str, cells)) + " |\n")
