@@ -15,9 +15,10 @@ Format 1. Plain files, no code, no pickle, no timestamps: the same input gives t
 ``golden/test_data_set_N/``             MUST hold ``input_K.pb`` and ``output_K.pb``, serialized
                                         TensorProto with the tensor's name inside; N indexes
                                         `preproc.vectors.SET_NAMES`; a set without rows is absent.
-``golden/steps/``                       ``steps.json`` lists path, graph values and what decides
-                                        the bits of each step; ``step_K.pb`` holds what
-                                        scikit-learn's transform gave to the first real rows.
+``golden/steps/``                       ``steps.json`` lists path, graph values, what decides the
+                                        bits of each step, and MAY name its features; ``step_K.pb``
+                                        holds what scikit-learn's transform gave to the first real
+                                        rows.
 ``certificate.json``                    What was measured where; machine-dependent by nature.
 ``profile.json``                        What training looked like: bins, null shares, categories of
                                         a sample of its rows, ranges of numbers over all of them.
@@ -44,6 +45,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from preproc.contract import Contract, contract_from_json, contract_to_json
@@ -269,9 +271,8 @@ def _write_files(artifact: Artifact, folder: Path) -> None:
 
 def _write_steps(steps: Sequence[StepAnswer], folder: Path) -> None:
     folder.mkdir(parents=True)
-    index = [
-        {"path": step.path, "values": list(step.values), "decided": step.decided} for step in steps
-    ]
+    keys = ("path", "values", "decided", "features")
+    index = [{key: getattr(step, key) for key in keys} for step in steps]
     (folder / "steps.json").write_text(_dump(index), encoding="utf-8")
     for position, step in enumerate(steps):
         tensor = numpy_helper.from_array(np.ascontiguousarray(step.answer), step.path)
@@ -286,9 +287,10 @@ def _read_steps(folder: Path) -> tuple[StepAnswer, ...]:
         file = folder / f"step_{position}.pb"
         try:
             path, values, decided = entry["path"], tuple(entry["values"]), entry["decided"]
-        except (KeyError, TypeError) as error:
+            features = tuple(entry.get("features", ()))
+        except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(file, f"expected path, values and decided: {error}") from error
-        steps.append(StepAnswer(path, values, decided, _tensor(file)[1]))
+        steps.append(StepAnswer(path, values, decided, _tensor(file)[1], features))
     return tuple(steps)
 
 
@@ -374,9 +376,22 @@ def _tensors(folder: Path, word: str) -> dict[str, Any]:
     return tensors
 
 
-def _tensor(file: Path) -> tuple[str, Any]:
+def read_tensor(content: bytes, file: Path) -> tuple[str, NDArray[Any]]:
+    """Parse a serialized TensorProto into its name and an array; `file` is named in errors.
+
+    Raises
+    ------
+    ArtifactError
+        When it is none, or points to data outside of it.
+    """
     try:
-        tensor = onnx.TensorProto.FromString(_read_bytes(file))
+        tensor = onnx.TensorProto.FromString(content)
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise ArtifactError(file, "expected data inside, got a tensor that points elsewhere")
         return tensor.name, numpy_helper.to_array(tensor)
     except (DecodeError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(file, "expected a tensor, got other bytes") from error
+
+
+def _tensor(file: Path) -> tuple[str, NDArray[Any]]:
+    return read_tensor(_read_bytes(file), file)

@@ -4,6 +4,7 @@ Four sets, numbered as their folders: real rows, boundary rows, rows that must b
 and unseen values. Of refused rows only ``row_error`` and the poison mean anything.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,6 +49,21 @@ def without_rows(vectors: VectorSet, rows: Sequence[int]) -> VectorSet:
     )
 
 
+def fingerprint(array: NDArray[Any]) -> str:
+    """SHA-256 of an array's dtype, shape and bits; all NaN are one, +0 and -0 are two."""
+    total = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    if array.dtype == object:
+        for text in array.ravel().tolist():
+            encoded = str(text).encode("utf-8", "surrogatepass")
+            total.update(b"%d:%s" % (len(encoded), encoded))
+    else:
+        plain = np.ascontiguousarray(array)
+        if plain.dtype.kind == "f":
+            plain = np.where(np.isnan(plain), plain.dtype.type("nan"), plain)
+        total.update(plain.tobytes())
+    return total.hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class StepAnswer:
     """What one step gave to the first rows of the real set.
@@ -62,9 +78,12 @@ class StepAnswer:
         What decides their bits: ``ieee``, ``libm`` or ``blas``.
     answer
         What scikit-learn's ``transform`` gave, array (rows, width).
+    features
+        What its columns are, for people; empty where that was not kept.
     """
 
     path: str
     values: tuple[str, ...]
     decided: str
     answer: NDArray[Any]
+    features: tuple[str, ...] = ()

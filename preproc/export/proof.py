@@ -29,7 +29,7 @@ from preproc.export.stepping import step_answers
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
 from preproc.signature import ROW_ERROR, Output
-from preproc.vectors import StepAnswer, VectorSet, without_rows
+from preproc.vectors import StepAnswer, VectorSet, fingerprint, without_rows
 
 REAL_ROWS: Final = 512
 PROFILE_ROWS: Final = 20_000
@@ -134,9 +134,14 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         for answer, output in evidence.outputs
     }
     proved = _decided(evidence, sets, spreads, bounds, shaky)
-    verdicts = _judged(evidence, proved, bounds)
+    answers = {vectors.name: replay(evidence.session, vectors) for vectors in proved}
+    verdicts = _judged(proved, answers, bounds)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
     extra["boundary"] = sources
+    extra["answers"] = {
+        name: {output: fingerprint(values) for output, values in of_set.items()}
+        for name, of_set in answers.items()
+    }
     extra["left_out"] = {
         vectors.name: vectors.rows - sum(p.rows for p in proved if p.name == vectors.name)
         for vectors in sets
@@ -361,12 +366,12 @@ def shaky_outputs(outputs: Sequence[tuple[Answer, Output]], steps: Sequence[Step
 
 
 def _judged(
-    evidence: Evidence, sets: Sequence[VectorSet], bounds: Mapping[str, Tolerance]
+    sets: Sequence[VectorSet],
+    answers: Mapping[str, Mapping[str, NDArray[Any]]],
+    bounds: Mapping[str, Tolerance],
 ) -> list[Verdict]:
     verdicts = [
-        verdict
-        for vectors in sets
-        for verdict in judge(vectors, replay(evidence.session, vectors), bounds)
+        verdict for vectors in sets for verdict in judge(vectors, answers[vectors.name], bounds)
     ]
     for verdict in verdicts:
         if not verdict.is_pass:

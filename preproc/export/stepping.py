@@ -80,4 +80,5 @@ def _checked(
             f"row {row}, feature {given.features[column].name!r}: expected "
             f"{want[row, column]!r} of scikit-learn, got {joined[row, column]!r}",
         )
-    return [StepAnswer(path, tuple(block.value for block in blocks), decided, want)]
+    features = tuple(feature.name for feature in given.features)
+    return [StepAnswer(path, tuple(block.value for block in blocks), decided, want, features)]

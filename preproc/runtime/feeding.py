@@ -174,7 +174,7 @@ def matrices_of(
         for name, (dtype, width) in layout.inputs.items()
     }
     for name, (matrix, start) in layout.places.items():
-        values = columns[name].reshape(rows, -1)
+        values = columns[name] if columns[name].ndim > 1 else columns[name][:, None]
         inputs[matrix][:, start : start + values.shape[1]] = values
     return inputs
 

@@ -51,7 +51,7 @@ def processor_features() -> list[str]:
     """Names of the vector instruction sets that numpy uses here."""
     config: Any = np.show_config(mode="dicts")
     simd = config["SIMD Extensions"]
-    return sorted([*simd["baseline"], *simd["found"]])
+    return sorted([*simd["baseline"], *simd.get("found", ())])  # absent where all are disabled
 
 
 def keeps_denormals() -> bool:
