@@ -179,13 +179,20 @@ def compare(
 
 
 def breaches(
-    want: NDArray[Any], got: NDArray[Any], tolerance: Tolerance = BITWISE
+    want: NDArray[Any],
+    got: NDArray[Any],
+    tolerance: Tolerance = BITWISE,
+    *,
+    slack: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.bool_]:
-    """Mark the elements of two arrays of one shape and dtype that lie beyond a tolerance."""
+    """Mark the elements of two arrays of one shape and dtype that lie beyond a tolerance.
+
+    `slack` is as for `compare`.
+    """
     if want.dtype.kind != "f":
-        return np.asarray(want != got, dtype=bool)
+        return np.asarray((want != got) & ~np.isinf(slack), dtype=bool)
     distance = ulp_distance(np.ascontiguousarray(want), np.ascontiguousarray(got))
-    return _breaches(distance, absolute_error(want, got, distance), want, tolerance)
+    return _breaches(distance, absolute_error(want, got, distance), want, tolerance, slack)
 
 
 def absolute_error(

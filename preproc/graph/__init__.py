@@ -2,6 +2,7 @@
 
 from preproc.graph.builder import Doubt, GraphBuilder, element_type
 from preproc.graph.coupling import coupled
+from preproc.graph.cutting import cut, inner_dtypes
 from preproc.graph.ensembles import LeafTable, Tree, forest_sum, tree_sum
 from preproc.graph.erf import erf
 from preproc.graph.expm1 import expm1
@@ -33,6 +34,7 @@ __all__ = [
     "bounds",
     "cosine",
     "coupled",
+    "cut",
     "element_type",
     "erf",
     "expm1",
@@ -40,6 +42,7 @@ __all__ = [
     "expose",
     "fast",
     "forest_sum",
+    "inner_dtypes",
     "log1p",
     "logarithm",
     "logistic",
