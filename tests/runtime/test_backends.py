@@ -345,4 +345,4 @@ def test_webassembly_without_its_module_is_absent(
 
 def test_the_table_names_each_backend_once() -> None:
     modules = [backend.module for backend in BACKENDS.values()]
-    assert len(set(modules)) == len(modules) == 9
+    assert len(set(modules)) == len(modules) == 10

@@ -55,6 +55,7 @@ BACKENDS: Final[Mapping[str, Backend]] = {
     "webgpu": Backend("webgpu", "halves", "install preproc-runtime[webgpu]"),
     "cuda": Backend("cuda", "halves", "install preproc-runtime[cuda]", "float64"),
     "tensorrt": Backend("tensorrt", "halves", "install preproc-runtime[cuda]"),
+    "migraphx": Backend("migraphx", "halves", "install onnxruntime-migraphx"),
     "directml": Backend("directml", "halves", "install onnxruntime-directml"),
     "coreml": Backend("coreml", "halves", "install preproc-runtime[cpu]"),
 }
