@@ -7,7 +7,7 @@ USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	if $$name -c '$(USABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
 
-EXTRAS := cpu,export,server,demo,dev
+EXTRAS := cpu,export,server,report,demo,dev
 BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 ARGS ?=
@@ -35,7 +35,7 @@ demo: env  ## train, export, prove, serve and call on a year of real flights
 clients: .venv-kserve/ready tests/clients/node/node_modules/ready  ## install the foreign clients that tests run
 	@:
 
-hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready  ## install the other runtimes that tests run, on Debian
+hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready build/browser  ## install the other runtimes that tests run, on Debian
 	@:
 
 test: env  ## run the tests; ARGS="-k name" chooses some
@@ -113,6 +113,11 @@ $(SWIFTSHADER)/ready:
 	@dpkg-deb --fsys-tarfile $(SWIFTSHADER)/deb/libvulkan1_*.deb | $(UNPACK) '*/libvulkan.so.1*'
 	@rm -r $(SWIFTSHADER)/deb
 	@touch $@
+
+build/browser:  # a headless one, that reports are looked at with
+	@command -v chromium >/dev/null || { apt-get update --quiet --quiet && \
+		apt-get install --quiet --quiet --yes --no-install-recommends chromium >/dev/null; }
+	@mkdir -p build && touch $@
 
 $(WASM)/ready: $(WASM:%/node_modules=%)/package-lock.json
 	@npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --loglevel error

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -12,13 +13,15 @@ from preproc import Artifact
 from preproc.artifact import write_artifact
 from preproc.cli import app
 from preproc.parity import spoil
+from preproc.runtime import BACKENDS
 
 
 def test_parity_passes_and_writes_json(logistic_artifact: Artifact, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     done = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--json", str(report)])
     assert done.exit_code == 0
-    assert done.stdout.count("pass") == 8
+    assert done.stdout.count(" pass") == 8
+    assert done.stdout.splitlines()[-1].startswith("pass: ")
     data = json.loads(report.read_text())
     assert data["is_pass"]
     assert {line["backend"] for line in data["outputs"]} == {"onnxruntime-cpu", "reference"}
@@ -38,7 +41,8 @@ def test_a_breach_exits_1_and_names_it(logistic_artifact: Artifact, tmp_path: Pa
     done = CliRunner().invoke(app, ["parity", str(path), "--backend", "onnxruntime-cpu"])
     assert done.exit_code == 1
     assert "BREACH" in done.stdout
-    assert "cpu: vectors 'real', output 'scores' (answers), row" in done.stdout
+    assert "vectors 'real', the whole set, output 'scores' (answers): " in done.stdout
+    assert "real row " in done.stdout
 
 
 def test_nothing_compared_exits_2(logistic_artifact: Artifact, tmp_path: Path) -> None:
@@ -67,8 +71,8 @@ def test_a_missing_artifact_exits_3_in_one_line(command: str, tmp_path: Path) ->
 def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     done = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--backend", "cuda"])
     assert done.exit_code == 3
-    assert done.stderr.startswith("preproc: backend 'cuda': expected CUDAExecutionProvider ")
-    assert len(done.stderr.splitlines()) == 1
+    told = "absent (required): backend 'cuda': expected CUDAExecutionProvider "
+    assert done.stdout.startswith(told)
 
 
 def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path) -> None:
@@ -86,3 +90,62 @@ def test_serve_refuses_bad_settings_in_words(tmp_path: Path) -> None:
         "preproc: setting repository: expected a folder that is there, got "
         f"{str(tmp_path / 'gone')!r}; change PREPROC_REPOSITORY, preproc.env or the flag\n"
     )
+
+
+def test_a_run_is_judged_elsewhere_and_absence_is_told(
+    logistic_artifact: Artifact, tmp_path: Path
+) -> None:
+    folder, report = str(tmp_path / "r"), tmp_path / "report.xml"
+    cpu = ["--backend", "onnxruntime-cpu", "--quick"]
+    done = CliRunner().invoke(
+        app, ["parity", "run", str(logistic_artifact.path), "--save", folder, *cpu]
+    )
+    assert (done.exit_code, done.stdout) == (0, f"1 settings recorded in {folder}\n")
+    judge = ["parity", "judge", folder]
+    assert CliRunner().invoke(app, [*judge, "--junit", str(report)]).exit_code == 0
+    assert report.read_text().startswith("<?xml")
+    assert CliRunner().invoke(app, [*judge, "--against", folder]).exit_code == 0
+    required = CliRunner().invoke(app, [*judge, "--require", "webgpu"])
+    assert required.exit_code == 3
+    assert "absent (required): backend 'webgpu' is not in the recording" in required.stdout
+    assert required.stdout.splitlines()[-1].startswith("absent: ")
+    widened = CliRunner().invoke(app, [*judge, "--tolerance", "scores=1e-9"])
+    assert "widened: output 'scores' may be off by 1e-09 absolute" in widened.stdout
+    certified = CliRunner().invoke(app, [*judge, "--against", "certificate"])
+    assert "bits moved nowhere; 16 answers compared with the export's" in certified.stdout
+    truncated = tmp_path / "r" / "run.json"
+    truncated.write_text(truncated.read_text()[:-3])
+    cut = CliRunner().invoke(app, judge)
+    assert (cut.exit_code, len(cut.stderr.splitlines())) == (3, 1)
+
+
+def test_of_all_backends_only_what_is_required_must_be_there(
+    logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {name: BACKENDS[name] for name in ("onnxruntime-cpu", "cuda")}
+    monkeypatch.setattr("preproc.cli.parity.BACKENDS", known)
+    every = ["parity", str(logistic_artifact.path), "--backend", "all", "--quick"]
+    done = CliRunner().invoke(app, every)
+    assert done.exit_code == 0
+    assert "absent: backend 'cuda': " in done.stdout
+    assert CliRunner().invoke(app, [*every, "--require", "cuda"]).exit_code == 3
+    typo = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--backend", "cudo"])
+    assert typo.exit_code == 3
+    assert typo.stderr.startswith("preproc: backend 'cudo': expected one of [")
+
+
+def test_a_breach_is_bisected_and_the_self_test_sees_every_fault(
+    boosting_artifact: Artifact, tmp_path: Path
+) -> None:
+    model = spoil(onnx.ModelProto.FromString(boosting_artifact.model), "NaN handling dropped")
+    spoiled = replace(boosting_artifact, model=model.SerializeToString())
+    path = str(write_artifact(spoiled, tmp_path).path)
+    cpu = ["--backend", "onnxruntime-cpu", "--quick"]
+    done = CliRunner().invoke(app, ["parity", path, *cpu, "--bisect"])
+    assert done.exit_code == 1
+    guilty = "first diverging: step prep/numbers/impute, column 'height': locally wrong, "
+    assert guilty in done.stdout
+    honest = CliRunner().invoke(app, ["parity", str(boosting_artifact.path), "--self-test"])
+    assert honest.exit_code == 0
+    assert honest.stdout.count(" seen") == 8
+    assert "missed" not in honest.stdout

@@ -1,37 +1,24 @@
 """The command line: inspect, check, parity, diff, proto, serve."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from preproc.artifact import Artifact, read_artifact, read_contract
-from preproc.contract import Mode, contract_to_json
-from preproc.errors import CheckError, ParityError, PreprocError
-from preproc.parity import (
-    diff_artifacts,
-    diff_to_json,
-    print_diff,
-    print_report,
-    report_to_json,
-    run_parity,
-)
+from preproc.artifact import read_artifact, read_contract
+from preproc.cli.parity import parity
+from preproc.cli.terminal import BREACH, clear_errors, wide_console
+from preproc.contract import contract_to_json
+from preproc.errors import CheckError
+from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
 
-BREACH: Final = 1
-NOTHING_COMPARED: Final = 2
-CANNOT_RUN: Final = 3
-PIPED_WIDTH: Final = 160
-"""Characters of a line that no terminal limits."""
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(parity, name="parity")
 
 ArtifactPath = Annotated[Path, typer.Argument(help="Folder of a version: models/flight_delay/1")]
 
@@ -48,7 +35,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="The contract as it is.")] = False,
 ) -> None:
     """Show what an artifact takes, gives and refuses."""
-    with _clear_errors():
+    with clear_errors():
         contract = read_contract(artifact)
         if as_json:
             typer.echo(json.dumps(contract_to_json(contract), indent=1))
@@ -84,7 +71,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
 ) -> None:
     """Ask each step the same in other ways; exit 1 when an answer depends on more than its row."""
-    with _clear_errors():
+    with clear_errors():
         checking = _training_side("preproc.export.checking")
         loading = _training_side("preproc.export.loading")
         fitted = loading.load_pipeline(pipeline, trusted=trust or (), allow_pickle=allow_pickle)
@@ -105,38 +92,6 @@ def check(
 
 
 @app.command()
-def parity(
-    artifact: ArtifactPath,
-    *,
-    backend: Annotated[
-        list[str] | None, typer.Option(help="Backend to run; may be repeated.")
-    ] = None,
-    mode: Annotated[Mode, typer.Option(help="Form of the graph: exact or fast.")] = "exact",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report there too.")
-    ] = None,
-) -> None:
-    """Replay the golden vectors; exit 1 on a breach, 2 when nothing was compared."""
-    with _clear_errors():
-        loaded = read_artifact(artifact)
-        console = Console()
-        with console.status("replaying golden vectors") as status:
-            run = run_parity(
-                loaded,
-                backend or [DEFAULT_BACKEND, "reference"],
-                mode=mode,
-                progress=lambda name: status.update(f"replaying golden vectors on {name}"),
-            )
-        labels = label_names(loaded)
-        print_report(run, labels, console)
-        if json_file is not None:
-            report: dict[str, Any] = report_to_json(run, labels)
-            json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if not run.is_pass:
-        raise typer.Exit(BREACH)
-
-
-@app.command()
 def diff(
     first: ArtifactPath,
     second: ArtifactPath,
@@ -145,12 +100,12 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
 ) -> None:
     """Compare two versions: contract, parameters, answers; exit 1 when they differ."""
-    with _clear_errors():
+    with clear_errors():
         found = diff_artifacts(read_artifact(first), read_artifact(second), backend=backend)
         if as_json:
             typer.echo(json.dumps(diff_to_json(found), indent=1))
         else:
-            print_diff(found, Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
+            print_diff(found, wide_console())
     if found:
         raise typer.Exit(BREACH)
 
@@ -161,7 +116,7 @@ def proto(artifact: ArtifactPath) -> None:
     from preproc_server.schema import schema_of  # noqa: PLC0415  # the server only where needed
     from preproc_server.schema_text import text_of  # noqa: PLC0415
 
-    with _clear_errors():
+    with clear_errors():
         typer.echo(text_of(schema_of(read_contract(artifact))), nl=False)
 
 
@@ -200,14 +155,8 @@ def serve(
         "allow_unproved": allow_unproved,
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    with _clear_errors():
+    with clear_errors():
         run_server(settings_of(given))
-
-
-def label_names(artifact: Artifact) -> frozenset[str]:
-    """Names of the outputs that are labels."""
-    outputs = artifact.contract.signature.outputs
-    return frozenset(output.name for output in outputs if output.role == "label")
 
 
 def _training_side(module: str) -> Any:
@@ -216,16 +165,3 @@ def _training_side(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise CheckError(f"{error}; install preproc-runtime[export,cpu]") from error
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn our own errors into one line and an exit code."""
-    try:
-        yield
-    except ParityError as error:
-        typer.echo(f"preproc: {error}", err=True)
-        raise typer.Exit(NOTHING_COMPARED) from error
-    except PreprocError as error:
-        typer.echo(f"preproc: {error}", err=True)
-        raise typer.Exit(CANNOT_RUN) from error

@@ -1,0 +1,120 @@
+"""The page, looked at by a browser without a window: whole, quiet, and not blank."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import onnx
+import pytest
+
+from preproc import Artifact
+from preproc.parity import bisect_steps, judge_recording, junit_of, parse_widening, record, spoil
+from preproc.parity.page import page_of
+from preproc.parity.recording import Absent
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--window-size=1100,5200",
+)
+SECTIONS = ("verdicts", "objections", "steps", "errors", "placement", "environment", "bounds")
+
+
+@pytest.fixture(scope="module")
+def page(logistic_artifact: Artifact) -> str:
+    """A page with something in every section: a spoiled graph, an absent backend, a widening."""
+    model = spoil(onnx.ModelProto.FromString(logistic_artifact.model), "a wrong vocabulary")
+    wrong = replace(logistic_artifact, model=model.SerializeToString())
+    made = record(wrong, ["onnxruntime-cpu", "reference"], sizes=("3",), every_setting=False)
+    recording = replace(made, absent=(Absent("cuda", "backend 'cuda': <no> device"),))
+    judged = judge_recording(recording, widenings=[parse_widening("scores=1e-9")])
+    trial = recording.trials[0]
+    steps = {str(trial.setting): bisect_steps(wrong, recording, trial)}
+    return page_of(recording, judged, steps)
+
+
+def test_every_section_is_there_and_nothing_comes_from_elsewhere(page: str) -> None:
+    assert tuple(re.findall(r'<section id="(\w+)"', page)) == SECTIONS
+    assert "<script" not in page
+    assert not re.findall(r'(?:src|href)="(?!#)', re.sub(r"xlink:href", "href", page))
+    assert "url(http" not in page
+    assert "&lt;no&gt; device" in page
+    assert "<no>" not in page
+    assert "may be off by 1e-09 absolute" in page
+    assert '<span class="badge breach">locally wrong</span>' in page
+    assert len(re.findall(r"<svg ", page)) == 3
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_report_is_the_same_page(logistic_artifact: Artifact) -> None:
+    recording = record(logistic_artifact, ["onnxruntime-cpu"], sizes=(), every_setting=False)
+    judged = judge_recording(recording)
+    assert page_of(recording, judged) == page_of(recording, judged)
+    assert 'id="objections"' not in page_of(recording, judged)
+
+
+def test_a_browser_shows_it_without_a_complaint(page: str, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "expected chromium, got none; make hardware installs it"
+        pytest.skip("expected chromium, got none (make hardware)")
+    file, picture = tmp_path / "page.html", tmp_path / "page.png"
+    file.write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            *FLAGS,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--screenshot={picture}",
+            file.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "CONSOLE" not in done.stderr
+    from PIL import Image  # noqa: PLC0415  # comes with matplotlib
+
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert pixels.shape == (5200, 1100, 3)
+    for colour in ((0xB3, 0x36, 0x2B), (0x3B, 0x6E, 0xA5), (0xD0, 0x8A, 0x2E)):
+        near = (np.abs(pixels - colour).max(axis=2) <= 2).sum()  # badges and bars; bars of nodes
+        assert near > 500, colour
+
+
+def test_junit_counts_failures_and_tells_what_is_absent(logistic_artifact: Artifact) -> None:
+    model = spoil(onnx.ModelProto.FromString(logistic_artifact.model), "the poison removed")
+    wrong = replace(logistic_artifact, model=model.SerializeToString())
+    made = record(wrong, ["onnxruntime-cpu"], sizes=(), every_setting=False)
+    absent = (Absent("cuda", "no \0 device"), Absent("webgpu", "none"))
+    judged = judge_recording(replace(made, absent=absent), require=["cuda"])
+    root = ET.fromstring(junit_of(judged))  # noqa: S314  # our own
+    assert root.get("failures") == str(len(judged.breaches)) == "3"
+    assert (root.get("errors"), root.get("skipped")) == ("1", "1")
+    assert int(root.get("tests", "0")) == len(judged.findings) + 2
+    failures = [
+        case.get("name") for case in root.iter("testcase") if case.find("failure") is not None
+    ]
+    assert failures == [
+        "refused, label, poison",
+        "refused, probabilities, poison",
+        "refused, scores, poison",
+    ]
+    (error,) = root.iter("error")
+    assert error.get("message") == "no ? device"
