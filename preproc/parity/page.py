@@ -59,12 +59,14 @@ def page_of(
         HTML that shows verdicts, breaches with their worst rows, how large errors are, where nodes
         ran, and what is another environment than the certificate's.
     """
+    title = f"Parity of {escape(recording.name)}"
+    if not recording.trials:  # nothing ran, so there is nothing to show but why
+        return _whole(title, _head(title, judged) + _objections(recording, judged))
     lines = list(lines_of(judged, labels_of(recording)))
     errors = list(errors_of(recording, judged))
     plots = [error_plot(found.errors, found.bounds) for found in errors]
     *svgs, placement = numbered([*plots, placement_plot(nodes_of(recording))])
     named = [(found.output, svg) for found, svg in zip(errors, svgs, strict=True)]
-    title = f"Parity of {escape(recording.name)}"
     body = "".join(
         (
             _head(title, judged),
@@ -77,6 +79,10 @@ def page_of(
             _bounds(lines),
         )
     )
+    return _whole(title, body)
+
+
+def _whole(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -88,7 +94,8 @@ def _head(title: str, judged: Judged) -> str:
     compared = sum(finding.part == "answers" for finding in judged.findings)
     absent = [one.backend for one in judged.absent]
     settings = {str(finding.setting) for finding in judged.findings}
-    words = f"{compared} comparisons in {len(settings)} settings on {', '.join(judged.backends)}"
+    ran = f"{compared} comparisons in {len(settings)} settings on {', '.join(judged.backends)}"
+    words = ran if judged.backends else "Nothing ran"
     if absent:
         words += f"; absent: {', '.join(absent)}"
     return (

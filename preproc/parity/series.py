@@ -25,7 +25,7 @@ class Errors:
         Backend and threads → errors (n,) of answered values: 0 for equal bits, infinite where one
         side is NaN.
     bounds
-        The same names → absolute bound.
+        The same names → absolute bound; of a device, the largest of its rows.
     """
 
     output: str
@@ -56,11 +56,19 @@ def errors_of(recording: Recording, judged: Judged) -> Iterator[Errors]:
         for trial in recording.trials:
             name = _group(trial)
             limit = limits.get((str(trial.setting), output.name))
-            bounds[name] = max(bounds.get(name, 0.0), 0.0 if limit is None else limit.max_abs)
+            bound = (0.0 if limit is None else limit.max_abs) + _largest_slack(trial, output.name)
+            bounds[name] = max(bounds.get(name, 0.0), bound)
             found.setdefault(name, []).extend(_off(recording, trial, output.name))
         errors = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in found.items()}
         if errors:
             yield Errors(output.name, errors, bounds)
+
+
+def _largest_slack(trial: Trial, output: str) -> float:
+    """Give what a device may add at most to the absolute bound of an output, on any row."""
+    found = [slack[output] for slack in trial.slack.values() if output in slack]
+    finite = [values[np.isfinite(values)] for values in found]
+    return max((float(values.max(initial=0.0)) for values in finite), default=0.0)
 
 
 def _off(recording: Recording, trial: Trial, output: str) -> Iterator[NDArray[np.float64]]:

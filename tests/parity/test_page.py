@@ -16,6 +16,7 @@ from preproc import Artifact
 from preproc.parity import bisect_steps, judge_recording, junit_of, parse_widening, record, spoil
 from preproc.parity.page import page_of
 from preproc.parity.recording import Absent
+from preproc.parity.series import errors_of
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -66,6 +67,29 @@ def test_the_same_report_is_the_same_page(logistic_artifact: Artifact) -> None:
     judged = judge_recording(recording)
     assert page_of(recording, judged) == page_of(recording, judged)
     assert 'id="objections"' not in page_of(recording, judged)
+
+
+def test_where_nothing_ran_the_page_says_why_and_no_more(logistic_artifact: Artifact) -> None:
+    made = record(logistic_artifact, ["onnxruntime-cpu"], sizes=(), every_setting=False)
+    nothing = replace(made, trials=(), absent=(Absent("cuda", "backend 'cuda': no device"),))
+    page = page_of(nothing, judge_recording(nothing))
+    assert re.findall(r'<section id="(\w+)"', page) == ["objections"]
+    assert "Nothing ran; absent: cuda." in page
+
+
+def test_the_bound_that_is_drawn_for_a_device_holds_its_slack(logistic_artifact: Artifact) -> None:
+    made = record(logistic_artifact, ["onnxruntime-cpu"], sizes=(), every_setting=False)
+    (trial,) = made.trials
+    rows = next(one for one in logistic_artifact.vectors if one.name == "real").rows
+    slack = {"real": {"scores": np.array([1e-5, np.inf] + [1e-6] * (rows - 2))}}
+    device = replace(made, trials=(replace(trial, slack=slack),))
+    judged = judge_recording(made)
+    plain, eased = (
+        {found.output: max(found.bounds.values()) for found in errors_of(one, judged)}
+        for one in (made, device)
+    )
+    assert eased["scores"] == plain["scores"] + 1e-5
+    assert eased["probabilities"] == plain["probabilities"]
 
 
 def test_a_browser_shows_it_without_a_complaint(page: str, tmp_path: Path) -> None:
