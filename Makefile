@@ -35,7 +35,7 @@ demo: env  ## train, export, prove, serve and call on a year of real flights
 clients: .venv-kserve/ready tests/clients/node/node_modules/ready  ## install the foreign clients that tests run
 	@:
 
-hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready build/browser  ## install the other runtimes that tests run, on Debian
+hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready build/debian  ## install the other runtimes that tests run, on Debian
 	@:
 
 test: env  ## run the tests; ARGS="-k name" chooses some
@@ -114,9 +114,9 @@ $(SWIFTSHADER)/ready:
 	@rm -r $(SWIFTSHADER)/deb
 	@touch $@
 
-build/browser:  # a headless one, that reports are looked at with
-	@command -v chromium >/dev/null || { apt-get update --quiet --quiet && \
-		apt-get install --quiet --quiet --yes --no-install-recommends chromium >/dev/null; }
+build/debian:  # a browser that reports are looked at with, and a clock that can be moved
+	@ls /usr/bin/chromium /usr/lib/*/faketime >/dev/null 2>&1 || { apt-get update --quiet --quiet && \
+		apt-get install --quiet --quiet --yes --no-install-recommends chromium libfaketime >/dev/null; }
 	@mkdir -p build && touch $@
 
 $(WASM)/ready: $(WASM:%/node_modules=%)/package-lock.json

@@ -36,7 +36,7 @@ def report() -> CheckReport:
 @pytest.mark.parametrize("name", [n for n, (_, rel) in FAULTY.items() if rel != "row count"])
 def test_each_fault_is_found_and_its_step_named(name: str, report: CheckReport) -> None:
     if name == "age from numpy's now" and worlds.clock_reach() != "libfaketime" and not IS_CI:
-        pytest.skip("libfaketime is not installed, and time-machine does not reach numpy's clock")
+        pytest.skip("libfaketime is absent (make hardware); time-machine leaves numpy's clock")
     found = {finding.relation for finding in report.findings if finding.step == name}
     assert FAULTY[name][1] in found
 
