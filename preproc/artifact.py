@@ -1,6 +1,6 @@
 """The artifact: one exported pipeline as a folder, ``<repository>/<name>/<version>/``.
 
-Format 1. Plain files, no code, no pickle, no timestamps: the same input gives the same bytes.
+Format 2. Plain files, no code, no pickle, no timestamps: the same input gives the same bytes.
 
 ======================================  ===========================================================
 ``../config.pbtxt``                     MUST name every input and output, ``max_batch_size: 0``, so
@@ -12,6 +12,9 @@ Format 1. Plain files, no code, no pickle, no timestamps: the same input gives t
                                         ``preproc.contract`` and ``preproc.digest``.
 ``contract.json``                       MUST hold the keys of `Contract`; unknown keys are an
                                         error, since a rule that is not understood is not obeyed.
+                                        ``float32``, new in format 2, lists the steps that compute
+                                        in float32 in the form for speed; a reader that let it be
+                                        would run another form than was proved.
 ``golden/test_data_set_N/``             MUST hold ``input_K.pb`` and ``output_K.pb``, serialized
                                         TensorProto with the tensor's name inside; N indexes
                                         `preproc.vectors.SET_NAMES`; a set without rows is absent.

@@ -7,8 +7,10 @@ from typing import Any, Final, Literal
 from preproc.errors import ArtifactError
 from preproc.signature import Column, Output, Rule, Signature
 
-FORMAT: Final = 1
-"""Number of the artifact format that this version writes, and the only one so far."""
+FORMAT: Final = 2
+"""Number of the artifact format that this version writes."""
+_READ: Final = (1, FORMAT)
+"""Numbers that it reads; 1 knew no ``float32``."""
 
 
 Mode = Literal["exact", "fast"]
@@ -34,6 +36,8 @@ class Contract:
         Column name → field number of the typed service, never reused.
     domains
         Operator sets of the graph: domain → version.
+    float32
+        Paths of the steps that compute in float32 in the form for speed.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Contract:
     libraries: Mapping[str, str]
     wire: Mapping[str, int]
     domains: Mapping[str, int]
+    float32: tuple[str, ...] = ()
 
 
 def contract_to_json(contract: Contract) -> dict[str, Any]:
@@ -58,9 +63,10 @@ def contract_from_json(data: Any, where: object) -> Contract:
     ArtifactError
         When the format is another or a key is missing, unknown or of another type.
     """
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        got = data.get("format") if isinstance(data, dict) else type(data).__name__
-        raise ArtifactError(where, f"expected format {FORMAT}, got {got!r}; use a newer preproc")
+    number = data.get("format") if isinstance(data, dict) else type(data).__name__
+    if number not in _READ:
+        raise ArtifactError(where, f"expected format {FORMAT}, got {number!r}; use a newer preproc")
+    data = {"float32": ()} | data if number == 1 else data
     data = {key: value for key, value in data.items() if key != "format"}
     try:
         signature = dict(data.pop("signature"))
@@ -75,7 +81,8 @@ def contract_from_json(data: Any, where: object) -> Contract:
                 rules=tuple(Rule(**rule) for rule in signature.pop("rules")),
                 **signature,
             ),
+            float32=tuple(data.pop("float32")),
             **data,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(where, f"expected the keys of format {FORMAT}: {error}") from error
+        raise ArtifactError(where, f"expected the keys of format {number}: {error}") from error

@@ -13,6 +13,7 @@ import pytest
 from preproc import Artifact, ArtifactError, compare, read_artifact
 from preproc.artifact import CONTRACT_KEY, DIGEST_KEY, write_artifact
 from preproc.contract import contract_from_json
+from preproc.runtime import open_session, prove
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def point_outside(folder: Path) -> None:
     [
         (flip_a_byte, "expected digest"),
         (cut_the_model, "expected an ONNX model, got"),
-        (raise_the_format, "expected format 1, got 99; use a newer preproc"),
+        (raise_the_format, "expected format 2, got 99; use a newer preproc"),
         (point_outside, "expected data inside, got external '/constant_0'"),
         (lambda folder: (folder / "contract.json").unlink(), "expected a file, got No such file"),
         (lambda folder: (folder / "contract.json").write_text("{"), "expected JSON, got"),
@@ -90,7 +91,7 @@ def test_an_altered_folder_is_refused(
 
 def test_an_unknown_key_is_refused(copy: Path) -> None:
     data = json.loads((copy / "contract.json").read_text())
-    with pytest.raises(ArtifactError, match="expected the keys of format 1"):
+    with pytest.raises(ArtifactError, match="expected the keys of format 2"):
         contract_from_json(data | {"surprise": 1}, "here")
 
 
@@ -139,3 +140,12 @@ def test_the_graph_runs_on_a_server_that_knows_nothing_of_refusals(
     label, probabilities, *_ = plain.run(None, dict(refused.inputs))
     assert (label == -1).all()
     assert np.isnan(probabilities).all()
+
+
+def test_a_folder_of_the_first_format_is_read_and_proved() -> None:
+    path = Path(__file__).parent / "golden" / "format_1" / "model" / "1"
+    old = read_artifact(path)
+    assert json.loads((path / "contract.json").read_bytes())["format"] == 1
+    assert old.contract.float32 == ()
+    with open_session(path, mode="fast") as session:
+        prove(session, old)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preproc.compare import BITWISE, Tolerance, compare, row_scale
 from preproc.errors import ProofError
 from preproc.export.certificate import ROUNDINGS
-from preproc.export.spread import AGREEMENT, nudged_rows
+from preproc.export.spread import AGREEMENT, NUDGE, nudged_rows
 from preproc.graph import fast
 from preproc.runtime import Session, replay
 from preproc.signature import ROW_ERROR, Output
@@ -20,6 +20,10 @@ from preproc.vectors import VectorSet, without_rows
 
 MARGIN: Final = 2.0
 """Bound over the largest error measured; golden rows are few, and other processors round anew."""
+SINGLE_NUDGE: Final = 2.0**-21
+"""Four roundings of a float32."""
+SINGLE_AGREEMENT: Final = 1e-3
+"""Share of a row's largest magnitude beyond which float32 counts as another answer."""
 MAX_FLIPS: Final = 0.01
 """Share of real rows that the fast form may decide otherwise; beyond, it is not offered."""
 
@@ -50,12 +54,13 @@ def measure_fast(
     ProofError
         When more than `MAX_FLIPS` of the real rows are decided otherwise.
     """
-    outputs = session.signature.outputs
+    outputs, float32 = session.signature.outputs, session.contract.float32
+    agreement = SINGLE_AGREEMENT if float32 else AGREEMENT
     answers = {vectors.name: replay(session, vectors) for vectors in sets}
     left_out = {
         vectors.name: np.flatnonzero(
-            _jumps(outputs, vectors.answers, answers[vectors.name])
-            | _is_shaky(session, vectors, answers[vectors.name])
+            _jumps(outputs, vectors.answers, answers[vectors.name], agreement)
+            | _is_shaky(session, vectors, answers[vectors.name], agreement)
         ).tolist()
         for vectors in sets
     }
@@ -76,16 +81,16 @@ def measure_fast(
         for vectors, name in kept
         if vectors.rows
     ]
-    form = fast(public).SerializeToString(deterministic=True)
+    form = fast(public, float32).SerializeToString(deterministic=True)
     return {
         "digest": hashlib.sha256(form).hexdigest(),
         "left_out": {name: rows for name, rows in left_out.items() if rows},
-        "outputs": {output.name: _measured(output, pairs) for output in outputs},
+        "outputs": {output.name: _measured(output, pairs, float32) for output in outputs},
     }
 
 
 def _is_shaky(
-    session: Session, vectors: VectorSet, answers: Mapping[str, NDArray[Any]]
+    session: Session, vectors: VectorSet, answers: Mapping[str, NDArray[Any]], agreement: float
 ) -> NDArray[np.bool_]:
     """Rows that another rounding would decide otherwise, where the form rounds at all, (n,)."""
     outputs = session.signature.outputs
@@ -93,8 +98,9 @@ def _is_shaky(
     floats = [o.name for o in outputs if answers[o.name].dtype.kind == "f"]
     if all(compare(vectors.answers[name], answers[name]).is_pass for name in floats):
         return shaky
-    for moved in nudged_rows(session, vectors.inputs):
-        shaky |= _jumps(outputs, answers, session.run_prepared(session.pack(moved)))
+    nudge = SINGLE_NUDGE if session.contract.float32 else NUDGE
+    for moved in nudged_rows(session, vectors.inputs, nudge):
+        shaky |= _jumps(outputs, answers, session.run_prepared(session.pack(moved)), agreement)
     return shaky
 
 
@@ -102,8 +108,9 @@ def _jumps(
     outputs: Sequence[Output],
     wanted: Mapping[str, NDArray[Any]],
     answers: Mapping[str, NDArray[Any]],
+    agreement: float,
 ) -> NDArray[np.bool_]:
-    """Rows decided otherwise: another label or code, or off by more than `AGREEMENT`, (n,)."""
+    """Rows decided otherwise: another label or code, or off by more than a share, (n,)."""
     found = np.asarray(wanted[ROW_ERROR] != answers[ROW_ERROR], bool)
     for output in outputs:
         want, got = wanted[output.name], answers[output.name]
@@ -113,14 +120,16 @@ def _jumps(
                 differs &= ~(np.isnan(want) & np.isnan(got))
         else:
             with np.errstate(invalid="ignore", over="ignore"):
-                off = np.abs(want - got) > AGREEMENT * row_scale(want)
+                off = np.abs(want - got) > agreement * row_scale(want)
             differs = off | (np.isnan(want) != np.isnan(got))
         found |= differs.reshape(len(want), -1).any(axis=1)
     return found
 
 
 def _measured(
-    output: Output, pairs: Sequence[tuple[VectorSet, Mapping[str, NDArray[Any]]]]
+    output: Output,
+    pairs: Sequence[tuple[VectorSet, Mapping[str, NDArray[Any]]]],
+    float32: Sequence[str],
 ) -> dict[str, Any]:
     found = [
         (compare(vectors.answers[output.name], got[output.name]), vectors.answers[output.name], got)
@@ -131,6 +140,8 @@ def _measured(
         "max_abs": max(one.max_abs for one, _, _ in found),
     }
     share = max(_largest_share(want, got[output.name]) for _, want, got in found)
+    why = ["folded constants", "another order of sums"]
+    why += [f"float32 in {', '.join(float32)}"] if float32 else []
     is_exact = output.role == "label" or not largest["max_ulp"]
     tolerance = (
         BITWISE
@@ -140,7 +151,7 @@ def _measured(
             max_ulp=2,
             max_abs=0.0,
             max_row=max(ROUNDINGS, MARGIN * share),
-            reason="folded constants and another order of sums; twice what was measured at export",
+            reason=f"{' and '.join(why)}; twice what was measured at export",
         )
     )
     return {"role": output.role, "tolerance": asdict(tolerance), "max_row": share, **largest}

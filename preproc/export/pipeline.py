@@ -33,7 +33,7 @@ from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, Proof, prove_graph
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
-from preproc.graph import Doubt, GraphBuilder, expose, pruned
+from preproc.graph import Doubt, GraphBuilder, expose, fast, is_inside, pruned
 from preproc.naming import wire_names, wire_numbers
 from preproc.runtime.session import MODES, session_of
 from preproc.signature import Output, Signature
@@ -82,6 +82,7 @@ def export_pipeline(
     version: int | None = None,
     outputs: Sequence[str] | Mapping[str, str] | None = None,
     mode: Mode = "exact",
+    float32: Sequence[str] = (),
     label: str = "",
     freshness: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Artifact:
@@ -110,6 +111,9 @@ def export_pipeline(
     mode
         ``exact``, or ``fast``: a form for speed is offered beside the exact one, with bounds of
         its own, measured here; a server then runs it.
+    float32
+        In mode ``fast``, paths of steps (``model``, ``prep/scale``) that compute in float32 in the
+        form for speed; the splits of trees stay exact. Pays for networks in batches.
     label
         What the label means, in words, for the contract.
     freshness
@@ -137,9 +141,11 @@ def export_pipeline(
     check_is_fitted(pipeline)
     graph = convert(pipeline, X, outputs)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
+    check_float32(graph, mode, float32)
     contract = replace(
         contract_of(graph, name),
         mode=mode,
+        float32=tuple(float32),
         label=label,
         wire=_wire_numbers(Path(repository) / name, graph.signature),
     )
@@ -297,6 +303,25 @@ def probe_of(
     model = expose(graph.whole, inner)
     with session_of(contract, model, form="public") as session:
         yield lambda rows: {**rows, **session.run_prepared(session.pack(rows))}
+
+
+def check_float32(graph: Graph, mode: Mode, paths: Sequence[str]) -> None:
+    """Refuse float32 where nothing would compute in it.
+
+    Raises
+    ------
+    ExportError
+        When the mode is not ``fast``, no step stands at a path, or none of it is arithmetic.
+    """
+    if paths and mode != "fast":
+        raise ExportError("", f"float32: expected mode 'fast', got {mode!r}")
+    known = [step.path for step in graph.steps]
+    for path in paths:
+        if not any(is_inside(step, [path]) for step in known):
+            raise ExportError("", f"float32 {path!r}: expected the path of a step, one of {known}")
+        nodes = [len(fast(graph.model, part).graph.node) for part in ([], [path])]
+        if nodes[0] == nodes[1]:
+            raise ExportError("", f"float32 {path!r}: expected arithmetic there, got none")
 
 
 def check_name(name: str) -> None:

@@ -67,8 +67,10 @@ class Spread:
     undecided: Mapping[str, tuple[int, ...]]
 
 
-def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Columns]:
-    """Move every number by `NUDGE` of itself, up or down, where no rule then refuses the row."""
+def nudged_rows(
+    session: Session, rows: Mapping[str, NDArray[Any]], nudge: float = NUDGE
+) -> list[Columns]:
+    """Move every number by a share of itself, up or down, where no rule then refuses the row."""
     draw = np.random.default_rng(0)
     names = [
         column.name
@@ -78,7 +80,7 @@ def nudged_rows(session: Session, rows: Mapping[str, NDArray[Any]]) -> list[Colu
     batches = []
     for at in range(2 * NUDGES if names else 0):
         if at % 2 == 0:
-            ways = {name: draw.choice([-NUDGE, NUDGE], rows[name].shape) for name in names}
+            ways = {name: draw.choice([-nudge, nudge], rows[name].shape) for name in names}
         sign = 1 - 2 * (at % 2)
         moved = dict(rows)
         for name in names:

@@ -16,6 +16,7 @@ from preproc.graph.probe import expose
 from preproc.graph.pruning import pruned
 from preproc.graph.ranks import search_tree
 from preproc.graph.rounding import Approximate, bounds
+from preproc.graph.single import is_inside
 from preproc.graph.softmax import softmax
 from preproc.graph.sums import ordered_sum, paired_sum, pairwise_sum
 from preproc.graph.tanh import tanh
@@ -43,6 +44,7 @@ __all__ = [
     "fast",
     "forest_sum",
     "inner_dtypes",
+    "is_inside",
     "log1p",
     "logarithm",
     "logistic",

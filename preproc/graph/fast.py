@@ -5,7 +5,7 @@ the oracle divides and adds in its order; folded, the same mathematics takes few
 form may be off by is measured at export, never assumed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from preproc.graph.builder import MARK
+from preproc.graph.single import single
 from preproc.graph.view import View
 
 Vector = NDArray[np.float64]
@@ -23,18 +24,20 @@ _Steps = dict[str, Callable[[], tuple[Vector, Vector]]]
 _STEPS: Final = frozenset(["Add", "Sub", "Mul", "Div"])
 
 
-def fast(public: onnx.ModelProto) -> onnx.ModelProto:
+def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelProto:
     """Rewrite the public graph for speed.
 
     Parameters
     ----------
     public
         Exact graph.
+    float32
+        Paths of steps that compute in float32; see `single`.
 
     Returns
     -------
     onnx.ModelProto
-        Same inputs and outputs, float64 as before, other last bits.
+        Same inputs and outputs, of the same dtypes, other last bits.
     """
     view = View.of(public)
     for node in list(public.graph.node):
@@ -49,7 +52,8 @@ def fast(public: onnx.ModelProto) -> onnx.ModelProto:
     for node in list(view.nodes.values()):
         if node.op_type == "MatMul":
             _fold_into_product(view, node)
-    return view.model()
+    folded = view.model()
+    return single(folded, float32) if float32 else folded
 
 
 def _ordered_sum(view: View, last: onnx.NodeProto) -> tuple[str, Vector] | None:

@@ -271,7 +271,8 @@ def session_of(
     if form == "halves" and mode != "exact":
         raise BackendError(f"mode {mode!r}: expected 'exact', of which the form in halves is made")
     if mode == "fast":
-        model = fast(model)
+        # What an accelerator computes is float32 anyway, or float64 where that was asked for.
+        model = fast(model, () if form == "halves" else contract.float32)
     layout, dtype, own_rule = public_layout(contract.signature), "float64", None
     if form == "halves":
         dtype = backend_of(backend).dtype

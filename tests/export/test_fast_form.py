@@ -1,5 +1,6 @@
 """The fast form: fewer nodes, other last bits, bounds of its own that are kept."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,9 @@ def test_an_exact_artifact_offers_no_fast_form(
     assert str(caught.value) == "mode 'fast': expected 'exact', which the artifact offers"
 
 
-def spoiled(public: onnx.ModelProto) -> onnx.ModelProto:
+def spoiled(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProto:
     """Fast, and one weight of the product wrong by a ten-millionth."""
-    model = fast(public)
+    model = fast(public, float32)
     product = next(node for node in model.graph.node if node.op_type == "MatMul")
     tensor = next(item for item in model.graph.initializer if item.name == product.input[1])
     weights = onnx.numpy_helper.to_array(tensor).copy()
@@ -126,9 +127,9 @@ def test_a_wrong_fast_form_does_not_pass_the_gate(
         prove(session, artifact)
 
 
-def upside_down(public: onnx.ModelProto) -> onnx.ModelProto:
+def upside_down(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProto:
     """Fast, and every label wrong."""
-    model = fast(public)
+    model = fast(public, float32)
     node = next(
         node for node in model.graph.node if node.op_type == "Greater" and "prep" not in node.name
     )
