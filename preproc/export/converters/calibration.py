@@ -1,5 +1,7 @@
 """Classifiers whose probabilities are calibrated on the scores of the models inside."""
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from preproc.export.answers import Answer, label_answer, probabilities_answer
+from preproc.export.converters.bins import count_at_or_below
 from preproc.export.converters.choices import largest, logistic_of, softmax_of
 from preproc.export.converters.members import (
     as_column,
@@ -27,6 +30,8 @@ _ROUNDING: Final = 1.0 + 1e-5
 """Probabilities above 1 up to here count as 1."""
 _ABOVE_ZERO: Final = 1e-12
 """What scikit-learn adds to a probability before it takes the logarithm."""
+_REACH: Final = 2.0**-40
+"""Share of the largest score by which no rounding moves a score."""
 _NEAR: Final = 1e-8 + 1e-5
 """How far a sum of probabilities may be from 1 to count as one."""
 
@@ -36,15 +41,18 @@ def calibrated_classifier(
 ) -> tuple[Answer, ...]:
     """Average the calibrated probabilities of all pairs of a model and its calibrators."""
     classes = np.asarray(fitted.classes_)
-    values, decided = [], []
+    values, decided, steady = [], [], []
+    has_steps = all(pair.method == "isotonic" for pair in fitted.calibrated_classifiers_)
     for at, pair in enumerate(fitted.calibrated_classifiers_):
-        value, certain = _pair(scope.child(f"calibrated_classifiers_{at}"), pair, table)
+        inner = scope.child(f"calibrated_classifiers_{at}")
+        value, certain, said = _pair(inner, pair, table)
         values.append(value)
         decided.append(certain)
+        steady += _steady(inner, pair, said) if has_steps else []
     total = running_sum(scope, values, from_zero=True)
     value = scope.op("Div", total, np.array(float(len(values))))
     worst = least_certain(*decided)
-    doubt_ties(scope, value, worst)
+    doubt_ties(scope, value, worst, _all_of(scope, steady))
     index = largest(scope, value)
     return (
         label_answer(scope, index, classes, decided=worst),
@@ -52,8 +60,32 @@ def calibrated_classifier(
     )
 
 
-def _pair(scope: Scope, pair: Any, table: Table) -> tuple[str, Decided]:
-    """Calibrate what one model says: probabilities, (n, classes)."""
+def _steady(scope: Scope, pair: Any, said: str) -> list[str]:
+    """Tell for each curve where it is flat on both sides of a score, farther than it is rounded.
+
+    Scores of training rows are the very ends of flat parts, so that a rounding may leave them.
+    """
+    found = []
+    for column, calibrator in enumerate(pair.calibrators):
+        x = scope.op("Gather", said, np.array([column]), axis=1)
+        knots, values = calibrator.X_thresholds_, calibrator.y_thresholds_
+        is_flat = np.concatenate([[True], np.diff(values) == 0, [True]])
+        reach = np.array(_REACH * max(float(np.abs(knots).max()), 1.0))
+        parts = [
+            scope.cast(count_at_or_below(scope, scope.op(way, x, reach), [knots]), "int64")
+            for way in ("Sub", "Add")
+        ]
+        is_one = scope.op("Equal", *parts)
+        found.append(scope.op("And", is_one, scope.op("Gather", is_flat, parts[0])))
+    return found
+
+
+def _all_of(scope: Scope, marks: Sequence[str]) -> str:
+    return reduce(lambda one, other: scope.op("And", one, other), marks) if marks else ""
+
+
+def _pair(scope: Scope, pair: Any, table: Table) -> tuple[str, Decided, str]:
+    """Calibrate what one model says, probabilities (n, classes); give also what it said."""
     methods = ["decision_function", "predict_proba"]
     method = first_method(scope, pair.estimator, methods)
     answer = asked(scope, "estimator", pair.estimator, table, method)
@@ -73,7 +105,7 @@ def _pair(scope: Scope, pair: Any, table: Table) -> tuple[str, Decided]:
             decided = least_certain(decided, "libm")
     over = scope.op("Greater", value, np.array(1.0))
     near = scope.op("LessOrEqual", value, np.array(_ROUNDING))
-    return scope.op("Where", scope.op("And", over, near), np.array(1.0), value), decided
+    return scope.op("Where", scope.op("And", over, near), np.array(1.0), value), decided, said
 
 
 def _one_by_one(scope: Scope, pair: Any, said: str, answer: Answer, classes: NDArray[Any]) -> str:

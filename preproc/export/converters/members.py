@@ -176,27 +176,29 @@ def in_order(scope: Scope, value: str, count: int, *, largest: int = 0) -> tuple
     return at, scope.op("GatherElements", value, at, axis=1)
 
 
-def doubt_ties(scope: Scope, value: str, decided: Decided) -> None:
+def doubt_ties(scope: Scope, value: str, decided: Decided, steady: str = "") -> None:
     """Mark rows whose two largest columns, (n, k), differ by less than roundings.
 
     Next to a probability of one half an input has to move by more than a rounding to move it, so
-    moved inputs alone do not find these rows.
+    moved inputs alone do not find these rows. `steady` is true, (n, 1), where no rounding of an
+    input moves the columns: there a tie is a tie.
     """
     if decided == "ieee":
         return
     _, two = in_order(scope, value, 2, largest=1)
     first = scope.op("Gather", two, np.array([0]), axis=1)
     second = scope.op("Gather", two, np.array([1]), axis=1)
-    doubt_equal(scope, first, second, decided)
+    doubt_equal(scope, first, second, decided, steady)
 
 
-def doubt_equal(scope: Scope, one: str, other: str, decided: Decided) -> None:
+def doubt_equal(scope: Scope, one: str, other: str, decided: Decided, steady: str = "") -> None:
     """Mark rows in which rounding decides which of two numbers, (n, 1), is larger."""
     if decided == "ieee":
         return
     gap = scope.op("Abs", scope.op("Sub", one, other))
     size = scope.op("Max", scope.op("Abs", one), scope.op("Abs", other))
     near = scope.op("LessOrEqual", gap, scope.op("Mul", size, np.array(ROUNDINGS)))
+    near = scope.op("And", near, scope.op("Not", steady)) if steady else near
     scope.doubt(near, "the last bits of two equal numbers decide")
 
 
