@@ -1,7 +1,7 @@
 """Training data → the columns of the contract: exactly those that the fitted pipeline reads."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -120,7 +120,13 @@ def root_table(scope: Scope, data: Any, signature: Signature) -> Table:
         column = known.get(name, Column(name, "unread"))
         value = scope.graph.input(column) if name in known else ""
         blocks.append(Block(value, column.dtype, (_raw_feature(name, column.dtype),)))
-    return Table(tuple(blocks))
+    return Table(tuple(blocks), frame=frame_kind(data))
+
+
+def frame_kind(data: Any) -> Literal["pandas", "polars"]:
+    """Tell frames of pandas from those of other libraries, which have expressions of their own."""
+    is_pandas = nw.from_native(data, eager_only=True).implementation.is_pandas_like()
+    return "pandas" if is_pandas else "polars"
 
 
 def _raw_feature(name: str, dtype: str) -> Feature:

@@ -31,7 +31,7 @@ class Oracle:
     def __init__(self, pipeline: Any, data: Any, signature: Signature) -> None:
         self.pipeline = pipeline
         self.signature = signature
-        self._like = _first_row(data)
+        self.like = _first_row(data)
         self._names = _odd_names(data)
 
     @property
@@ -39,7 +39,7 @@ class Oracle:
         """Text nulls that data of training's kind can hold: polars and pyarrow know one."""
         if self.signature.kind != "frame":
             return (NULL_NONE, NULL_NAN)
-        frame = nw.from_native(self._like, eager_only=True)
+        frame = nw.from_native(self.like, eager_only=True)
         return (NULL_NONE, NULL_NAN) if frame.implementation.is_pandas_like() else (NULL_NONE,)
 
     def answer(self, columns: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
@@ -56,7 +56,7 @@ class Oracle:
             if is_frame:
                 one = one.to_native()
                 is_pandas = nw.dependencies.is_pandas_dataframe(one)
-                one = _categorized(one, self._like) if is_pandas else one
+                one = _categorized(one, self.like) if is_pandas else one
             yield one
 
     def ask(self, data: Any, key: str) -> NDArray[Any]:
@@ -121,15 +121,15 @@ class Oracle:
             values = columns[column.name]
             if self.signature.kind == "vector":
                 values = values.reshape(-1)
-            if is_sparse(self._like):
+            if is_sparse(self.like):
                 return csr_array(values)
             return nulls_of(values) if column.is_text else values
-        like = nw.from_native(self._like, eager_only=True)
+        like = nw.from_native(self.like, eager_only=True)
         flat = {c.name: columns[c.name].reshape(-1) for c in self.signature.columns}
         texts = {c.name for c in self.signature.columns if c.dtype == TEXT}
         if like.implementation.is_pandas_like():
-            rebuilt = _pandas(flat, texts, self._like)
-            return rebuilt if self._names is None else _renamed(rebuilt, self._like, self._names)
+            rebuilt = pandas_frame(flat, texts, self.like)
+            return rebuilt if self._names is None else _renamed(rebuilt, self.like, self._names)
         # Lists, for a null in front of an object array makes polars give up on its text.
         data = {name: nulls_of(v).tolist() if name in texts else v for name, v in flat.items()}
         for column in self.signature.columns:
@@ -193,7 +193,8 @@ def _dense(result: Any) -> NDArray[Any]:
     return array.astype(object) if array.dtype.kind in "OU" else array
 
 
-def _pandas(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> Any:
+def pandas_frame(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> Any:
+    """Build a pandas frame with the dtypes of another; text carries null tokens."""
     import pandas as pd  # noqa: PLC0415  # only where training used it
 
     frame = {}

@@ -91,11 +91,14 @@ class Table:
         Whether scikit-learn holds this value as a sparse matrix: it then sums in another order.
     is_flat
         Whether scikit-learn gives this value, one column, as an array (n,).
+    frame
+        Whether it is a frame, of which library; features are named by its columns then.
     """
 
     blocks: tuple[Block, ...]
     is_sparse: bool = False
     is_flat: bool = False
+    frame: Literal["", "pandas", "polars"] = ""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -119,7 +122,7 @@ def take(scope: Scope, table: Table, columns: Sequence[int]) -> Table:
             value = scope.op("Gather", block.value, np.array(group), axis=1)
             features = tuple(block.features[at] for at in group)
             blocks.append(replace(block, value=value, features=features))
-    return Table(tuple(blocks), table.is_sparse)
+    return Table(tuple(blocks), table.is_sparse, frame=table.frame)
 
 
 def _runs(owners: Sequence[tuple[Block, int]]) -> list[tuple[Block, list[int]]]:

@@ -16,6 +16,7 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper, numpy_helper
 
+from preproc.graph.pruning import pruned
 from preproc.signature import ROW_ERROR, TEXT, Column, Origin, Output, Rule
 
 OPSET: Final = 21
@@ -179,6 +180,15 @@ class GraphBuilder:
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
 
+    def so_far(self, values: Sequence[tuple[str, str, int]]) -> onnx.ModelProto:
+        """Make a model of what there is that gives inner values: name, dtype, width of each."""
+        infos = [
+            helper.make_tensor_value_info(value, element_type(dtype), ["N", width])
+            for value, dtype, width in dict.fromkeys(values)
+        ]
+        graph = helper.make_graph(self._nodes, "so_far", self._inputs, infos, self._initializers)
+        return pruned(checked_model(graph))
+
     def parts(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
         """Give nodes and constants so far, for a graph inside another one."""
         return list(self._nodes), list(self._initializers)
@@ -284,9 +294,11 @@ def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
 
 
 def element_type(dtype: str) -> int:
-    """ONNX element type of a dtype of the contract."""
+    """ONNX element type of a dtype of the contract; times are int64 in their unit."""
     if dtype == TEXT:
         return int(onnx.TensorProto.STRING)
+    if dtype.startswith(("datetime64", "timedelta64")):
+        return int(onnx.TensorProto.INT64)
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 

@@ -1,0 +1,399 @@
+"""Dates: fields of the civil calendar, parts of the day, differences; what ``Series.dt`` gives.
+
+The graph carries a date as int64 in its unit, in UTC. A field of a column that can hold NaT is
+float64 with NaN there, as pandas gives it for a batch that holds one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from preproc.export.tracing.parsing import date_of_parts, parsed_text
+from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
+from preproc.export.tracing.zones import WINDOW, zone_table
+from preproc.graph import Civil, civil, floor_divide
+
+if TYPE_CHECKING:
+    from preproc.export.tracing.series import SymbolicSeries
+
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_ROUNDINGS: Final[Mapping[str, int]] = {
+    "D": 86_400, "d": 86_400, "1D": 86_400, "h": 3600, "H": 3600, "1h": 3600, "min": 60,
+    "T": 60, "15min": 900, "30min": 1800, "5min": 300, "10min": 600, "s": 1, "S": 1,
+}  # fmt: skip
+_PARTS: Final[Mapping[str, tuple[int, int]]] = {
+    "hour": (3600, 24), "minute": (60, 60), "second": (1, 60),
+}  # fmt: skip
+
+
+class DateFields:
+    """What ``Series.dt`` gives."""
+
+    def __init__(self, series: "SymbolicSeries") -> None:
+        self.tracer: Tracer = series.tracer
+        self._series = series
+        if series.value.dtype.kind not in "mM":
+            raise AttributeError("Can only use .dt accessor with datetimelike values")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        is_difference = self._series.value.dtype.kind == "m"
+        if is_difference:
+            return self._difference(name)
+        if name in _PARTS:
+            return self._numbers(self._part_of_day(*_PARTS[name]))
+        fields = CIVIL_FIELDS.get(name)
+        if fields is None:
+            advice = "; use .dt.normalize(), or year, month and day" if name == "date" else ""
+            self.tracer.refuse(f"Series.dt.{name} is not traced{advice}")
+        return self._numbers(fields(self))
+
+    # Values
+
+    def _safe(self) -> str:
+        """Moments on the wall clock, in the unit of the dtype, 0 for NaT."""
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        safe = tracer.op("Where", is_null, np.array(0), value.name)
+        zone = self._series.zone
+        if zone and zone != "UTC":
+            safe = tracer.op("Add", safe, self._offset(safe, is_null))
+        return safe
+
+    def _offset(self, safe: str, is_null: str) -> str:
+        """Look up what to add to UTC, in the unit of the dtype."""
+        tracer, zone = self.tracer, zone_table(self._series.zone)
+        seconds = floor_divide(tracer.scope.graph, safe, self.units(1), scope=tracer.scope.path)
+        before = tracer.op("Less", seconds, np.array(zone.starts[0]))
+        beyond = tracer.op("Or", before, tracer.op("GreaterOrEqual", seconds, np.array(zone.end)))
+        broken = tracer.op("And", beyond, tracer.op("Not", is_null))
+        text = f"expected a time from {WINDOW[0]} to {WINDOW[1] - 1}, for which the offsets of "
+        tracer.refuse_rows(
+            broken, self._series.value, f"{text}{self._series.zone} are known", origin="contract"
+        )
+        inside = tracer.op("Where", beyond, np.array(0), seconds)
+        apart = tracer.op("Unsqueeze", inside, np.array([2]))
+        later = tracer.op("GreaterOrEqual", apart, zone.starts[1:].reshape(1, 1, -1))
+        at = tracer.op("ReduceSum", tracer.to(later, INT64), np.array([2]), keepdims=0)
+        return tracer.op("Gather", zone.offsets * self.units(1), at)
+
+    def units(self, seconds: int) -> int:
+        """Count units of the dtype in some seconds; dates by the day have none below a day."""
+        unit, step = np.datetime_data(self._series.value.dtype)
+        one = np.timedelta64(step, unit)
+        if unit in ("D", "h", "m"):
+            self.tracer.refuse(f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]")
+        return int(np.timedelta64(seconds, "s") // one)
+
+    def days(self) -> str:
+        """Days since 1970-01-01."""
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        return floor_divide(graph, self._safe(), self.units(86_400), scope=scope)
+
+    def civil(self) -> Civil:
+        """Year, month, day."""
+        return civil(self.tracer.scope.graph, self.days(), scope=self.tracer.scope.path)
+
+    def _part_of_day(self, seconds: int, modulus: int) -> str:
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        whole = floor_divide(graph, self._safe(), self.units(seconds), scope=scope)
+        return self.tracer.op("Mod", whole, np.array(modulus))
+
+    def fraction(self, digits: int, modulus: int) -> str:
+        """Digits of a second."""
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        per_second = self.units(1)
+        rest = self.tracer.op("Mod", self._safe(), np.array(per_second))
+        if 10**digits >= per_second:
+            fine = self.tracer.op("Mul", rest, np.array(10**digits // per_second))
+        else:
+            fine = floor_divide(graph, rest, per_second // 10**digits, scope=scope)
+        return self.tracer.op("Mod", fine, np.array(modulus))
+
+    def _numbers(self, name: str) -> Any:
+        """Give whole numbers, NaN for NaT; conditions are false there."""
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        if name.startswith("is:"):
+            truth = tracer.op("And", name[3:], tracer.op("Not", is_null))
+            features = tuple(replace(f, has_nan=False, limit=1.0) for f in value.features)
+            return self._series.like(Value(truth, BOOL, features, value.decided))
+        wide = tracer.to(tracer.wrapped(name, np.dtype(np.int32)), FLOAT64)
+        wide = tracer.op("Where", is_null, np.array(np.nan), wide)
+        features = tuple(replace(f, has_nan=True, limit=2.0**31) for f in value.features)
+        return self._series.like(Value(wide, FLOAT64, features, value.decided))
+
+    # Methods
+
+    def isocalendar(self) -> Any:
+        """Year, week and day of ISO 8601."""
+        thursday = self.thursday()
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        found = civil(graph, thursday, scope=scope)
+        week = self.tracer.op("Sub", found.day_of_year, np.array(1))
+        week = self.tracer.op("Add", floor_divide(graph, week, 7, scope=scope), np.array(1))
+        day = self.tracer.op("Add", weekday(self), np.array(1))
+        columns = {"year": found.year, "week": week, "day": day}
+        return self.tracer.frame_of({n: self._numbers(v) for n, v in columns.items()})
+
+    def thursday(self) -> str:
+        """Thursday of the same week, whose year is that of the week."""
+        monday = self.tracer.op("Sub", self.days(), weekday(self))
+        return self.tracer.op("Add", monday, np.array(3))
+
+    def total_seconds(self) -> Any:
+        """Seconds, as float64."""
+        if self._series.value.dtype.kind != "m":
+            raise AttributeError("total_seconds")
+        tracer, value = self.tracer, self._series.value
+        unit, step = np.datetime_data(value.dtype)
+        fine = int(np.timedelta64(1, "s") // np.timedelta64(step, unit))
+        wide = tracer.to(value.name, FLOAT64)
+        # As pandas: whole units to float64, then one division.
+        seconds = tracer.op("Div", wide, np.array(float(fine)))
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        seconds = tracer.op("Where", is_null, np.array(np.nan), seconds)
+        features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
+        return self._series.like(Value(seconds, FLOAT64, features, value.decided))
+
+    def _difference(self, name: str) -> Any:
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        day, second = self.units(86_400), self.units(1)
+        safe = self._safe()
+        if name == "days":
+            days = floor_divide(graph, safe, day, scope=scope)
+            return self._wide(days)
+        if name == "seconds":
+            rest = self.tracer.op("Mod", safe, np.array(day))
+            return self._numbers(floor_divide(graph, rest, second, scope=scope))
+        return self.tracer.refuse(f"Series.dt.{name} of differences is not traced; use days, "
+                                  "seconds or total_seconds()")
+
+    def _wide(self, name: str) -> Any:
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        wide = tracer.op("Where", is_null, np.array(np.nan), tracer.to(name, FLOAT64))
+        features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
+        return self._series.like(Value(wide, FLOAT64, features, value.decided))
+
+    def normalize(self) -> Any:
+        """Begin of the day."""
+        return self.floor("D")
+
+    def floor(self, freq: str) -> Any:
+        """Begin of a unit of time."""
+        seconds = _ROUNDINGS.get(str(freq))
+        if seconds is None:
+            self.tracer.refuse(f"expected one of {sorted(_ROUNDINGS)}, got {freq!r}")
+        tracer, series = self.tracer, self._series
+        if series.zone and series.zone != "UTC":
+            tracer.refuse("expected times in UTC or without a zone to be rounded; use "
+                          ".dt.tz_localize(None) first")
+        safe = self._safe()
+        rest = tracer.op("Mod", safe, np.array(self.units(seconds)))
+        name = tracer.op("Sub", safe, rest)
+        is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+        name = tracer.op("Where", is_null, np.array(NAT), name)
+        return series.like(replace(series.value, name=name), zone=series.zone)
+
+    def tz_convert(self, tz: Any) -> Any:
+        """See the same moments on another clock."""
+        if not self._series.zone:
+            raise TypeError("Cannot convert tz-naive timestamps, use tz_localize to localize")
+        return self._series.like(self._series.value, zone="UTC" if tz is None else str(tz))
+
+    def tz_localize(self, tz: Any, **_options: Any) -> Any:
+        """Forget the zone, or call the clock UTC."""
+        tracer, series = self.tracer, self._series
+        if tz is None:
+            is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+            name = tracer.op("Where", is_null, np.array(NAT), self._safe())
+            return series.like(replace(series.value, name=name))
+        if str(tz) != "UTC" or series.zone:
+            tracer.refuse("expected UTC, got another clock, on which some times do not exist; "
+                          "localize before training")
+        return series.like(series.value, zone="UTC")
+
+    def as_unit(self, unit: str) -> Any:
+        """Count in another unit."""
+        kind = self._series.value.dtype.kind
+        value = self.tracer.cast(self._series.value, np.dtype(f"{kind}8[{unit}]"))
+        return self._series.like(value, zone=self._series.zone)
+
+    def day_name(self, *_args: Any) -> Any:
+        """Name of the weekday, in English."""
+        return self._names(weekday(self), _DAYS)
+
+    def month_name(self, *_args: Any) -> Any:
+        """Name of the month, in English."""
+        return self._names(self.tracer.op("Sub", self.civil().month, np.array(1)), _MONTHS)
+
+    def strftime(self, date_format: str) -> Any:
+        """Write as text, of parts that are numbers of fixed width."""
+        tracer, series = self.tracer, self._series
+        found = self.civil()
+        numbers: dict[str, tuple[str, int, int]] = {
+            "Y": (found.year, 10_000, 4), "m": (found.month, 100, 2), "d": (found.day, 100, 2),
+            "H": (self._part_of_day(3600, 24), 100, 2), "M": (self._part_of_day(60, 60), 100, 2),
+            "S": (self._part_of_day(1, 60), 100, 2), "j": (found.day_of_year, 1000, 3),
+        }  # fmt: skip
+        text: str | None = None
+        for piece in _pieces(date_format):
+            if not piece.startswith("%"):
+                part: Any = np.array(piece, object)
+            elif piece[1:] in numbers:
+                number, size, width = numbers[piece[1:]]
+                beyond = tracer.op("Or", tracer.op("Less", number, np.array(0)),
+                                   tracer.op("GreaterOrEqual", number, np.array(size)))
+                tracer.refuse_rows(beyond, series.value, f"expected years up to {size - 1}",
+                                   origin="contract")
+                number = tracer.op("Where", beyond, np.array(0), number)
+                words = np.array([f"{n:0{width}d}" for n in range(size)], object)
+                part = tracer.op("Gather", words, number)
+            else:
+                tracer.refuse(f"expected %Y, %m, %d, %H, %M, %S or %j in strftime, got {piece}")
+            text = part if text is None else tracer.op("StringConcat", text, part)
+        is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+        name = tracer.op("Where", is_null, np.array("\0nan", object), text or "")
+        features = tuple(replace(f, has_nan=True, limit=1.0) for f in series.value.features)
+        return series.like(Value(name, OBJECT, features, series.value.decided))
+
+    def _names(self, at: str, words: tuple[str, ...]) -> Any:
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        name = tracer.op("Gather", np.array(words, object), at)
+        name = tracer.op("Where", is_null, np.array("\0nan", object), name)
+        features = tuple(replace(f, has_nan=True, limit=1.0) for f in value.features)
+        return self._series.like(Value(name, OBJECT, features, value.decided))
+
+
+def weekday(dates: DateFields) -> str:
+    """Day of the week, 0 for Monday."""
+    shifted = dates.tracer.op("Add", dates.days(), np.array(3))
+    return dates.tracer.op("Mod", shifted, np.array(7))
+
+
+def _quarter(dates: DateFields) -> str:
+    month = dates.tracer.op("Add", dates.civil().month, np.array(2))
+    return dates.tracer.op("Div", month, np.array(3))
+
+
+def _days_in_month(dates: DateFields) -> str:
+    found = dates.civil()
+    at = dates.tracer.op("Sub", found.month, np.array(1))
+    length = dates.tracer.op("Gather", np.array(_LENGTHS, np.int64), at)
+    is_february = dates.tracer.op("Equal", found.month, np.array(2))
+    longer = dates.tracer.op("And", is_february, found.is_leap)
+    return dates.tracer.op("Add", length, dates.tracer.to(longer, INT64))
+
+
+def _is(make: Callable[[DateFields, Civil], str]) -> Callable[[DateFields], str]:
+    return lambda dates: f"is:{make(dates, dates.civil())}"
+
+
+def _month_in(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
+    table = np.array([month in months for month in range(13)])
+    return dates.tracer.op("Gather", table, found.month)
+
+
+def _starts(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
+    is_first = dates.tracer.op("Equal", found.day, np.array(1))
+    return dates.tracer.op("And", is_first, _month_in(dates, found, months))
+
+
+def _ends(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
+    is_last = dates.tracer.op("Equal", found.day, _days_in_month(dates))
+    return dates.tracer.op("And", is_last, _month_in(dates, found, months))
+
+
+_ALL: Final = tuple(range(1, 13))
+
+CIVIL_FIELDS: Final[Mapping[str, Callable[[DateFields], str]]] = {
+    "day": lambda dates: dates.civil().day,
+    "day_of_week": weekday,
+    "day_of_year": lambda dates: dates.civil().day_of_year,
+    "dayofweek": weekday,
+    "dayofyear": lambda dates: dates.civil().day_of_year,
+    "days_in_month": _days_in_month,
+    "daysinmonth": _days_in_month,
+    "is_leap_year": _is(lambda _dates, found: found.is_leap),
+    "is_month_end": _is(lambda dates, found: _ends(dates, found, _ALL)),
+    "is_month_start": _is(lambda dates, found: _starts(dates, found, _ALL)),
+    "is_quarter_end": _is(lambda dates, found: _ends(dates, found, (3, 6, 9, 12))),
+    "is_quarter_start": _is(lambda dates, found: _starts(dates, found, (1, 4, 7, 10))),
+    "is_year_end": _is(lambda dates, found: _ends(dates, found, (12,))),
+    "is_year_start": _is(lambda dates, found: _starts(dates, found, (1,))),
+    "microsecond": lambda dates: dates.fraction(6, 1_000_000),
+    "month": lambda dates: dates.civil().month,
+    "nanosecond": lambda dates: dates.fraction(9, 1000),
+    "quarter": _quarter,
+    "weekday": weekday,
+    "year": lambda dates: dates.civil().year,
+}
+"""Name of a field → int64 value, or a condition marked ``is:``."""
+
+
+def _pieces(date_format: str) -> list[str]:
+    """Split a format into directives and the text between them."""
+    pieces, rest = [], date_format
+    while rest:
+        if rest[0] == "%":
+            pieces.append(rest[:2])
+            rest = rest[2:]
+        else:
+            plain, _, rest = rest.partition("%")
+            pieces.append(plain)
+            rest = f"%{rest}" if rest else ""
+    return pieces
+
+
+def parsed_dates(
+    arg: Any, errors: str = "raise", format: str | None = None, unit: str | None = None,  # noqa: A002
+    **options: Any,
+) -> Any:
+    """Stand for ``pd.to_datetime`` of dates, text of one format, numbers, or year, month, day."""
+    if hasattr(arg, "columns_by_name"):
+        return date_of_parts(arg)
+    tracer: Tracer = arg.tracer
+    series = tracer.series_of(arg)
+    kind, is_utc = series.value.dtype.kind, bool(options.get("utc"))
+    if kind == "M":
+        zone = series.zone or ("UTC" if is_utc else "")
+        return series.like(series.value, zone="UTC" if is_utc else zone)
+    if kind in "iu":
+        value = replace(tracer.cast(series.value, INT64), dtype=np.dtype(f"datetime64[{unit or 'ns'}]"))
+        if unit == "D":
+            tracer.refuse("expected unit='s', 'ms', 'us' or 'ns', got days; multiply by 86400")
+        return series.like(value, zone="UTC" if is_utc else "")
+    if kind != "O" or format is None:
+        tracer.refuse(
+            "expected pd.to_datetime(text, format='...'), got no format, which pandas guesses from "
+            "the batch; name the format"
+        )
+    return series.like(parsed_text(tracer, series.value, format, errors), zone="UTC" if is_utc else "")
+
+
+def parsed_durations(arg: Any, unit: str | None = None, **_options: Any) -> Any:
+    """Stand for ``pd.to_timedelta`` of whole numbers."""
+    tracer: Tracer = arg.tracer
+    series = tracer.series_of(arg)
+    if series.value.dtype.kind == "m":
+        return series
+    if series.value.dtype.kind not in "iu" or unit is None:
+        tracer.refuse("expected whole numbers and a unit, got another form of pd.to_timedelta")
+    seconds = {"s": 1, "m": 60, "min": 60, "h": 3600, "D": 86_400, "d": 86_400}.get(unit)
+    if seconds is None:
+        tracer.refuse(f"expected unit s, min, h or D, got {unit!r}")
+    value = tracer.cast(series.value, INT64)
+    name = tracer.op("Mul", value.name, np.array(seconds)) if seconds > 1 else value.name
+    return series.like(replace(value, name=name, dtype=np.dtype("timedelta64[s]")))
+
+
