@@ -30,6 +30,7 @@ MARK: Final = " of "
 REFUSALS: Final = "refuse"
 """Path of the nodes that join the rules and put the poison in."""
 
+_NEUTRAL: Final[Mapping[str, float]] = {"Add": 0.0, "Div": 1.0, "Mul": 1.0, "Sub": 0.0}
 _SMALL_INTEGERS: Final = frozenset(["int8", "int16", "uint16", "uint32"])
 _NO_ERROR: Final = np.iinfo(np.int32).max
 
@@ -109,6 +110,7 @@ class GraphBuilder:
         scope: str = "",
         domain: str = "",
         place: int = 0,
+        outputs: int = 1,
         **attributes: Any,
     ) -> str:
         """Add a node with one output; the same operation on the same values is done once.
@@ -124,7 +126,9 @@ class GraphBuilder:
         domain
             Empty for ``ai.onnx``.
         place
-            Which of several outputs is wanted; those before it get names that nobody uses.
+            Which of several outputs is wanted; the others get names that nobody uses.
+        outputs
+            How many the operator has at least.
         attributes
             Attributes of the operator; arrays become tensors.
 
@@ -133,7 +137,7 @@ class GraphBuilder:
         str
             Name of the output.
         """
-        names = [item if isinstance(item, str) else self.constant(item) for item in inputs]
+        names = self._names(op_type, inputs, scope)
         is_plain = all(isinstance(item, int | float | str) for item in attributes.values())
         same = (op_type, domain, place, *names, *sorted(attributes.items())) if is_plain else None
         if same in self._made:
@@ -145,9 +149,9 @@ class GraphBuilder:
             key: _tensor(item, key) if isinstance(item, np.ndarray) else item
             for key, item in attributes.items()
         }
-        unused = [f"{name}_{before}" for before in range(place)]
+        given = [name if at == place else f"{name}_{at}" for at in range(max(place + 1, outputs))]
         self._nodes.append(
-            helper.make_node(op_type, names, [*unused, name], name=name, domain=domain, **ready)
+            helper.make_node(op_type, names, given, name=name, domain=domain, **ready)
         )
         if same:
             self._made[same] = name
@@ -155,6 +159,31 @@ class GraphBuilder:
 
     def mark(self, value: str, function: str, argument: str) -> str:
         """Say what a value is a function of, for rewrites that know a shorter way; give it back."""
+    def _names(self, op_type: str, inputs: Sequence[str | ArrayLike], scope: str) -> list[str]:
+        """Name the inputs; a constant that the runtime would take for a neutral one is computed.
+
+        ONNX Runtime leaves out a factor of 1 and a summand of 0, and narrows a float64 to float32
+        to tell: what is 1 + 1e-9 or 1e-46 would be left out as well.
+        """
+        neutral = _NEUTRAL.get(op_type)
+        values = [item for item in inputs if isinstance(item, str)]
+        names = []
+        for item in inputs:
+            if isinstance(item, str):
+                names.append(item)
+            elif neutral is not None and values and _is_nearly(np.asarray(item), neutral):
+                size = self.op("Shape", values[0], scope=scope, start=0, end=1)
+                nothing = self.op("Cast", size, scope=scope, to=element_type("float64"))
+                nothing = self.op("Mul", nothing, np.array(0.0), scope=scope)
+                cell = self.constant(np.asarray(item).reshape(1))
+                is_there = self.op("Equal", nothing, np.array(0.0), scope=scope)
+                names.append(self.op("Where", is_there, cell, np.array([np.nan]), scope=scope))
+            else:
+                names.append(self.constant(item))
+        return names
+
+    def mark(self, value: str, meaning: str) -> None:
+        """Describe the node that made a value, for rewrites that know a shorter way to it."""
         for node in reversed(self._nodes):
             if value in node.output:
                 node.doc_string = f"{function}{MARK}{argument}"
@@ -275,6 +304,15 @@ class GraphBuilder:
         first = self.op("ReduceMin", marked, np.array([1]), scope=scope, keepdims=0)
         unbroken = self.op("Equal", first, worst, scope=scope)
         return self.op("Where", unbroken, np.array(0, np.int32), first, scope=scope)
+
+
+def _is_nearly(item: NDArray[Any], neutral: float) -> bool:
+    """Whether a single float64 is not neutral but becomes so in float32."""
+    if item.dtype != np.float64 or item.size != 1:
+        return False
+    cell = float(item.reshape(-1)[0])
+    with np.errstate(all="ignore"):
+        return cell != neutral and float(np.float32(cell)) == neutral
 
 
 def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
