@@ -10,7 +10,7 @@ import numpy as np
 
 from preproc.export.batches import Columns, cells_of, joined, repeated, spots_of
 from preproc.export.crossings import Edge, Probe, crossings, key_range
-from preproc.signature import Column, Signature
+from preproc.signature import NAT, Column, Signature
 
 MAX_WORDS: Final = 200
 """Categories a column that become rows of their own; the most are met among the real rows."""
@@ -74,6 +74,8 @@ def missing_rows(signature: Signature, base: Columns, null_tokens: Sequence[str]
             changes += [(spot, word) for word in (*null_tokens, *UNSEEN, *known)]
         elif column.dtype.startswith("float"):
             changes += [(spot, np.nan)]
+        elif column.moment:
+            changes += [(spot, NAT)]
     return _changed(base, changes)
 
 
@@ -84,7 +86,7 @@ def infinite_rows(signature: Signature, base: Columns) -> Columns:
         if column.dtype.startswith("float") and not column.is_whole:
             # One sign a column, in turns: the rule is the same for both.
             changes.append((spot, np.inf if len(changes) % 2 else -np.inf))
-        elif column.dtype in ("int64", "uint64"):
+        elif column.dtype in ("int64", "uint64") and not column.moment:
             changes += [(spot, 2**53 + 1)]
     return _changed(base, changes)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
-from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of
+from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of, unit_of
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
 
 METHODS: Final[Mapping[str, str]] = {
@@ -135,6 +135,9 @@ class Oracle:
         for column in self.signature.columns:
             if column.dtype != TEXT and column.is_whole and column.dtype == "float64":
                 data[column.name] = [None if v != v else int(v) for v in flat[column.name]]  # noqa: PLR0124  # NaN
+            elif column.moment:
+                times = flat[column.name].view(f"datetime64[{unit_of(column.moment)}]")
+                data[column.name] = times.astype("datetime64[us]").astype(object).tolist()
         schema = {name: like.schema[name] for name in flat}
         return nw.from_dict(data, schema=schema, backend=like.implementation).to_native()
 
@@ -201,7 +204,9 @@ def pandas_frame(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any
     for name, values in columns.items():
         own = like[name].dtype
         is_category = isinstance(own, pd.CategoricalDtype)
-        if name not in texts:
+        if own.kind == "M":
+            frame[name] = _times(values, own)
+        elif name not in texts:
             is_own_null = not isinstance(own, np.dtype | pd.CategoricalDtype)
             frame[name] = pd.Series(values).astype(own) if is_own_null else pd.Series(values)
         else:
@@ -210,6 +215,15 @@ def pandas_frame(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any
             has_none = any(cell is None for cell in cells)
             frame[name] = pd.Series(cells, dtype=object if has_none or is_category else own)
     return _categorized(pd.DataFrame(frame), like)
+
+
+def _times(epoch: NDArray[np.int64], own: Any) -> Any:
+    """Turn int64 in the unit of training into times, on the clock of training."""
+    import pandas as pd  # noqa: PLC0415  # only where training used it
+
+    zone = getattr(own, "tz", None)
+    series = pd.Series(epoch.astype(np.int64).view(f"datetime64[{own.unit if zone else np.datetime_data(own)[0]}]"))
+    return series.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else series
 
 
 def _categorized(frame: Any, like: Any) -> Any:

@@ -154,6 +154,7 @@ def numbers(scope: Scope, table: Table) -> Block:
     if TEXT in dtypes:
         names = [f.name for b in table.blocks if b.dtype == TEXT for f in b.features]
         raise scope.error(f"expected numbers, got text columns {names}; encode them first")
+    _refuse_times(scope, table)
     joined = np.result_type(*dtypes)
     if joined.kind == "f" and joined != np.float64:
         raise scope.error(f"expected float64 columns, got {joined}; train in float64")
@@ -170,8 +171,19 @@ def numbers(scope: Scope, table: Table) -> Block:
     return replace(joined_block, value=value, features=table.features)
 
 
+def _refuse_times(scope: Scope, table: Table) -> None:
+    times = [block for block in table.blocks if block.dtype.startswith(("datetime", "timedelta"))]
+    if times:
+        names = [feature.name for block in times for feature in block.features]
+        raise scope.error(
+            f"expected numbers, got times {names}; derive numbers from them in a transformer, such "
+            "as X['t'].dt.hour, or seconds between two of them"
+        )
+
+
 def joined(scope: Scope, table: Table) -> Block:
     """Join a table as numpy does: to the common dtype of its parts."""
+    _refuse_times(scope, table)
     dtypes = [block.dtype for block in table.blocks]
     if TEXT in dtypes:
         return texts(scope, table)
@@ -197,6 +209,12 @@ def _join(scope: Scope, blocks: Sequence[Block], dtype: str) -> Block:
 
 def _widened(scope: Scope, block: Block) -> Block:
     """Cast integers and booleans to float64, refusing what float64 would round."""
+    refuse_inexact(scope, block)
+    return replace(block, value=scope.cast(block.value, "float64"), dtype="float64")
+
+
+def refuse_inexact(scope: Scope, block: Block) -> None:
+    """Refuse integers that float64 would round, as the contract says."""
     if block.dtype in ("int64", "uint64"):
         limit = np.array(MAX_EXACT_INTEGER, block.dtype)
         broken = scope.op("Greater", block.value, limit)
@@ -208,7 +226,6 @@ def _widened(scope: Scope, block: Block) -> Block:
             "expected an integer of magnitude at most 2^53, which float64 holds exactly",
             origin="contract",
         )
-    return replace(block, value=scope.cast(block.value, "float64"), dtype="float64")
 
 
 def refuse_infinite(scope: Scope, block: Block, text: str) -> Block:

@@ -394,7 +394,7 @@ def is_of_pandas(item: Any) -> bool:
 
 def is_symbolic(item: Any) -> bool:
     """Whether an object is a symbolic array."""
-    return builtins.type(item) is SymbolicArray
+    return issubclass(builtins.type(item), SymbolicArray)
 
 
 def operand_of(item: Any) -> Operand:

@@ -6,6 +6,7 @@ float64 with NaN there, as pandas gives it for a batch that holds one.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -93,14 +94,14 @@ class DateFields:
             self.tracer.refuse(f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]")
         return int(np.timedelta64(seconds, "s") // one)
 
-    def days(self) -> str:
+    def day_number(self) -> str:
         """Days since 1970-01-01."""
         graph, scope = self.tracer.scope.graph, self.tracer.scope.path
         return floor_divide(graph, self._safe(), self.units(86_400), scope=scope)
 
     def civil(self) -> Civil:
         """Year, month, day."""
-        return civil(self.tracer.scope.graph, self.days(), scope=self.tracer.scope.path)
+        return civil(self.tracer.scope.graph, self.day_number(), scope=self.tracer.scope.path)
 
     def _part_of_day(self, seconds: int, modulus: int) -> str:
         graph, scope = self.tracer.scope.graph, self.tracer.scope.path
@@ -146,7 +147,7 @@ class DateFields:
 
     def thursday(self) -> str:
         """Thursday of the same week, whose year is that of the week."""
-        monday = self.tracer.op("Sub", self.days(), weekday(self))
+        monday = self.tracer.op("Sub", self.day_number(), weekday(self))
         return self.tracer.op("Add", monday, np.array(3))
 
     def total_seconds(self) -> Any:
@@ -156,9 +157,13 @@ class DateFields:
         tracer, value = self.tracer, self._series.value
         unit, step = np.datetime_data(value.dtype)
         fine = int(np.timedelta64(1, "s") // np.timedelta64(step, unit))
-        wide = tracer.to(value.name, FLOAT64)
-        # As pandas: whole units to float64, then one division.
-        seconds = tracer.op("Div", wide, np.array(float(fine)))
+        if _splits_seconds():
+            rest = tracer.op("Mod", value.name, np.array(fine))
+            whole = tracer.op("Div", tracer.op("Sub", value.name, rest), np.array(fine))
+            part = tracer.op("Div", tracer.to(rest, FLOAT64), np.array(float(fine)))
+            seconds = tracer.op("Add", tracer.to(whole, FLOAT64), part)
+        else:
+            seconds = tracer.op("Div", tracer.to(value.name, FLOAT64), np.array(float(fine)))
         is_null = tracer.op("Equal", value.name, np.array(NAT))
         seconds = tracer.op("Where", is_null, np.array(np.nan), seconds)
         features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
@@ -275,9 +280,19 @@ class DateFields:
         return self._series.like(Value(name, OBJECT, features, value.decided))
 
 
+@lru_cache(maxsize=1)
+def _splits_seconds() -> bool:
+    """Ask this pandas whether it divides whole seconds and the rest apart."""
+    import pandas as pd  # noqa: PLC0415  # there whenever a difference is
+
+    ticks = 9_643_657_535_121_873
+    found = pd.Series(np.array([ticks], "timedelta64[us]")).dt.total_seconds()[0]
+    return bool(found == ticks // 10**6 + ticks % 10**6 / 10**6)
+
+
 def weekday(dates: DateFields) -> str:
     """Day of the week, 0 for Monday."""
-    shifted = dates.tracer.op("Add", dates.days(), np.array(3))
+    shifted = dates.tracer.op("Add", dates.day_number(), np.array(3))
     return dates.tracer.op("Mod", shifted, np.array(7))
 
 

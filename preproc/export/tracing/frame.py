@@ -511,7 +511,10 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
             whole = [self.tracer.cast(part, np.dtype(np.int64)) for part in parts]
             summed = total(self.tracer, side_by_side(self.tracer, whole))
             return SymbolicSeries(self.tracer, summed)
-        value = self.like({s.name: s for s in series}).to_numpy().value
+        # pandas adds block by block: columns of one dtype first, then the next.
+        kinds = list(dict.fromkeys(s.value.dtype for s in series))
+        ordered = sorted(series, key=lambda s: kinds.index(s.value.dtype))
+        value = self.like({s.name: s for s in ordered}).to_numpy().value
         result = row_wise(self.tracer, name, value, skips=skips, ddof=options.get("ddof", 1))
         return SymbolicSeries(self.tracer, result)
 

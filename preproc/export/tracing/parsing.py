@@ -73,7 +73,7 @@ def _cut(tracer: Tracer, safe: str, pieces: list[str]) -> dict[str, str]:
             continue
         if not waiting:
             tracer.refuse(f"expected a format that begins with a directive, got {piece!r}")
-        halves = tracer.op("StringSplit", rest, delimiter=piece, maxsplit=1)
+        halves = tracer.op("StringSplit", rest, delimiter=piece, maxsplit=1, outputs=2)
         first = tracer.op("Gather", halves, np.array(0), axis=2)
         rest = tracer.op("Gather", halves, np.array(1), axis=2)
         parts[waiting] = tracer.to(first, "int64")

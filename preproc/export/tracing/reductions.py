@@ -61,6 +61,10 @@ def total(tracer: Tracer, value: Value) -> Value:
     result = _joined(value, name, kind, limit=limit, has_nan=value.has_nan or limit == np.inf)
     if value.width > MAX_PLAIN:
         result = replace(result, decided=least_certain(result.decided, "blas"))
+        if tracer.nudge:
+            sizes = tracer.op("ReduceSum", tracer.op("Abs", value.name), np.array([1]), keepdims=1)
+            moved = tracer.op("Mul", sizes, np.array(tracer.nudge, kind))
+            result = replace(result, name=tracer.op("Add", result.name, moved))
     return result
 
 

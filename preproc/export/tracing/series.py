@@ -273,7 +273,7 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         condition = _as_array(key)
         if not is_symbolic(condition):
             self.tracer.refuse(f"expected a condition for rows, got {key!r}")
-        self.value = self.rows_value(condition, cells)
+        self.value = self.set_where(condition, cells)
 
     def set_where(self, condition: SymbolicArray, cells: Any) -> Value:
         """Set the cells where a condition holds, in the dtype that holds both."""

@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from preproc.errors import ExportError
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Table
+from preproc.export.table import Block, Table, refuse_inexact
 from preproc.export.tracing.array import SymbolicArray, is_symbolic
 from preproc.export.tracing.columns import side_by_side, taken
 from preproc.export.tracing.frame import SymbolicFrame
@@ -168,6 +168,7 @@ def _value_of(tracer: Tracer, block: Block) -> Value:
             "cast it before training"
         )
     name = block.value
+    refuse_inexact(tracer.scope, block)
     if dtype.kind in "iu" and dtype.itemsize < 8:  # noqa: PLR2004  # int64 is its own carrier
         name = tracer.to(name, carrier(dtype))
     features = block.features

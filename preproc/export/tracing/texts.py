@@ -383,8 +383,8 @@ class TextMethods:
 
     def _splits(self, delimiter: str) -> tuple[str, str]:
         """Cut at a delimiter: pieces (n, 1, k) and how many there are, at least one."""
-        pieces = self._op("StringSplit", self._name, delimiter=delimiter)
-        number = self._op("StringSplit", self._name, delimiter=delimiter, place=1)
+        pieces = self._op("StringSplit", self._name, delimiter=delimiter, outputs=2)
+        number = self._op("StringSplit", self._name, delimiter=delimiter, place=1, outputs=2)
         return pieces, self._op("Max", number, np.array(1))
 
     def split(self, pat: str | None = None, *, n: int = -1, expand: bool = False, **_options: Any) -> Any:
@@ -507,8 +507,8 @@ class Pieces:
         if self._most > 0:
             options["maxsplit"] = self._most
         name = self._series.value.name
-        number = self.tracer.op("StringSplit", name, place=1, **options)
-        pieces = self.tracer.op("StringSplit", name, **options)
+        number = self.tracer.op("StringSplit", name, place=1, **options, outputs=2)
+        pieces = self.tracer.op("StringSplit", name, **options, outputs=2)
         blank = self.tracer.op("Where", self.tracer.op("Equal", name, name), np.array("", object), name)
         pieces = self.tracer.op("Concat", pieces, self.tracer.op("Unsqueeze", blank, np.array([2])),
                                 axis=2)

@@ -25,7 +25,8 @@ _FILES: Final = "expected data and fitted attributes, got a file or a connection
 _CLOCK_NAMES: Final = frozenset(["now", "today", "utcnow"])
 _CLOCK_MODULES: Final = frozenset(["time"])
 _PARSERS: Final = frozenset(["Timestamp", "to_datetime", "datetime64", "DatetimeIndex"])
-_OWN_READS: Final = ("linecache.py", "tokenize.py")
+_OWN_READS: Final = ("linecache.py", "tokenize.py", "zoneinfo/_zoneinfo.py", "zoneinfo/_common.py",
+                     "importlib/resources/_common.py")
 
 
 @contextmanager
