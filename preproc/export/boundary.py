@@ -3,7 +3,7 @@
 Single columns of real rows are changed, so that each odd value meets ordinary neighbours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -65,13 +65,25 @@ def _largest_rows(spots: Mapping[str, Column], base: Columns) -> Columns:
     return _changed(base, changes)
 
 
-def missing_rows(signature: Signature, base: Columns, null_tokens: Sequence[str]) -> Columns:
-    """Make rows with one null, one unseen or one known category each."""
+def missing_rows(
+    signature: Signature, base: Columns, nulls_in: Callable[[str], Sequence[str]]
+) -> Columns:
+    """Make rows with one null, one unseen or one known category each.
+
+    Parameters
+    ----------
+    signature
+        Columns.
+    base
+        Real rows, the ground on which single columns are changed.
+    nulls_in
+        Column of text → its null tokens.
+    """
     changes: list[tuple[str, Any]] = []
     for spot, column in spots_of(signature, text=True).items():
         if column.is_text:
             known = list((column.domain or {}).get("categories", ()))[:MAX_WORDS]
-            changes += [(spot, word) for word in (*null_tokens, *UNSEEN, *known)]
+            changes += [(spot, word) for word in (*nulls_in(spot), *UNSEEN, *known)]
         elif column.dtype.startswith("float"):
             changes += [(spot, np.nan)]
         elif column.moment:

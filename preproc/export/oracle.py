@@ -42,6 +42,16 @@ class Oracle:
         frame = nw.from_native(self.like, eager_only=True)
         return (NULL_NONE, NULL_NAN) if frame.implementation.is_pandas_like() else (NULL_NONE,)
 
+    def nulls_in(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Text nulls that some columns of training's dtypes can hold.
+
+        A text dtype of pandas holds NaN alone; objects hold None as well.
+        """
+        found = self.null_tokens
+        kinds = getattr(self.like, "dtypes", None)
+        is_typed = [n for n in names if kinds is not None and n in kinds and kinds[n] != object]
+        return tuple(t for t in found if t != NULL_NONE) if is_typed and len(found) > 1 else found
+
     def answer(self, columns: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
         """Ask for one output of a batch by its key; raises what scikit-learn raises."""
         return self.ask(self.native(columns), key)

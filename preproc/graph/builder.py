@@ -67,6 +67,7 @@ class GraphBuilder:
         self._broken: list[str] = []
         self._rules: list[Rule] = []
         self._doubts: list[Doubt] = []
+        self._described: list[onnx.ValueInfoProto] = []
 
     @property
     def doubts(self) -> tuple["Doubt", ...]:
@@ -209,13 +210,26 @@ class GraphBuilder:
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
 
+    def describe(self, value: str, dtype: str, shape: Sequence[int | str]) -> None:
+        """Tell dtype and shape of a value that no inference of ONNX knows."""
+        if value not in {info.name for info in self._described}:
+            info = helper.make_tensor_value_info(value, element_type(dtype), list(shape))
+            self._described.append(info)
+
     def so_far(self, values: Sequence[tuple[str, str, int]]) -> onnx.ModelProto:
         """Make a model of what there is that gives inner values: name, dtype, width of each."""
         infos = [
             helper.make_tensor_value_info(value, element_type(dtype), ["N", width])
             for value, dtype, width in dict.fromkeys(values)
         ]
-        graph = helper.make_graph(self._nodes, "so_far", self._inputs, infos, self._initializers)
+        graph = helper.make_graph(
+            self._nodes,
+            "so_far",
+            self._inputs,
+            infos,
+            self._initializers,
+            value_info=self._described,
+        )
         return pruned(checked_model(graph))
 
     def parts(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -263,7 +277,13 @@ class GraphBuilder:
         )
         infos.append(helper.make_tensor_value_info(ROW_ERROR, onnx.TensorProto.INT32, ["N"]))
         graph = helper.make_graph(
-            self._nodes, "preproc", self._inputs, infos, self._initializers, doc_string=doc
+            self._nodes,
+            "preproc",
+            self._inputs,
+            infos,
+            self._initializers,
+            doc_string=doc,
+            value_info=self._described,
         )
         return checked_model(graph)
 

@@ -53,6 +53,100 @@ def fast(public: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _ordered_sum(view: View, last: onnx.NodeProto) -> tuple[str, Vector] | None:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A graph that can be asked who makes what.
+
+    Attributes
+    ----------
+    public
+        Where it comes from.
+    nodes
+        Value → the node that makes it, in order.
+    constants
+        Value → array.
+    widths
+        Value → size of its second dimension.
+    uses
+        Value → number of nodes and outputs that take it.
+    """
+
+    public: onnx.ModelProto
+    nodes: dict[str, onnx.NodeProto]
+    constants: dict[str, NDArray[np.generic]]
+    widths: Mapping[str, int]
+    uses: dict[str, int]
+
+    @classmethod
+    def of(cls, public: onnx.ModelProto) -> "_View":
+        graph = shape_inference.infer_shapes(public).graph
+        widths = {
+            item.name: item.type.tensor_type.shape.dim[1].dim_value
+            for item in (*graph.input, *graph.value_info)
+            if len(item.type.tensor_type.shape.dim) == 2  # noqa: PLR2004  # rows and columns
+        }
+        uses: dict[str, int] = {}
+        for node in public.graph.node:
+            for name in node.input:
+                uses[name] = uses.get(name, 0) + 1
+        for output in public.graph.output:
+            uses[output.name] = uses.get(output.name, 0) + 1
+        nodes = {}
+        for node in public.graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            nodes[node.output[-1]] = copy
+        constants = {t.name: numpy_helper.to_array(t) for t in public.graph.initializer}
+        return cls(public, nodes, constants, widths, uses)
+
+    def constant(self, value: NDArray[np.generic]) -> str:
+        """Hold one more array and give its name."""
+        name = f"/fast/constant_{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def replace(self, node: onnx.NodeProto, op_type: str, inputs: Sequence[str]) -> None:
+        """Let another operation make what a node makes."""
+        (output,) = node.output[-1:]
+        self.nodes[output] = helper.make_node(op_type, inputs, [output], name=node.name)
+
+    def model(self) -> onnx.ModelProto:
+        """Close the graph again, without what nobody needs any more."""
+        known = {tensor.name for tensor in self.public.graph.initializer}
+        added = [
+            numpy_helper.from_array(array, name)
+            for name, array in self.constants.items()
+            if name not in known
+        ]
+        graph = helper.make_graph(
+            _sorted(self.nodes, self.public.graph),
+            self.public.graph.name,
+            list(self.public.graph.input),
+            list(self.public.graph.output),
+            [*self.public.graph.initializer, *added],
+            value_info=self.public.graph.value_info,
+        )
+        return pruned(checked_model(graph))
+
+
+def _sorted(nodes: Mapping[str, onnx.NodeProto], public: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Put every node behind those that it takes from."""
+    done: dict[str, onnx.NodeProto] = {}
+    waiting = [output.name for output in reversed(public.output)]
+    while waiting:
+        name = waiting[-1]
+        node = nodes.get(name)
+        ahead = [] if node is None else [i for i in node.input if i in nodes and i not in done]
+        if name in done or node is None or not ahead:
+            waiting.pop()
+            if node is not None:
+                done.setdefault(name, node)
+        else:
+            waiting += ahead
+    return list(done.values())
+
+
+def _ordered_sum(view: _View, last: onnx.NodeProto) -> tuple[str, Vector] | None:
     """Match product with constants, running sum, last column: the value and the weights."""
     running = view.nodes.get(last.input[0]) if last.op_type == "Gather" else None
     if running is None or running.op_type != "CumSum" or view.uses[running.output[0]] > 1:

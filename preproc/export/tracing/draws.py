@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preproc.export.table import Block
 from preproc.export.tracing.tracer import NAT
-from preproc.signature import NULL_NAN, NULL_NONE, TEXT
+from preproc.signature import TEXT
 
 DRAWN_ROWS: Final = 384
 _FLOATS: Final = (0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, 1e-8, 5e-324, 1e16, -1e16, 123.456)
@@ -32,7 +32,7 @@ def drawn_rows(
     real: Sequence[NDArray[Any]],
     constants: Collection[float | str],
     seed: int,
-    nulls: Sequence[str] = (NULL_NONE, NULL_NAN),
+    nulls: Sequence[Sequence[str]],
 ) -> list[NDArray[Any]]:
     """Draw rows from a step's domain.
 
@@ -47,7 +47,7 @@ def drawn_rows(
     seed
         Of the draw.
     nulls
-        Text nulls that training's kind of data can hold.
+        Text nulls that each block can hold.
 
     Returns
     -------
@@ -56,11 +56,11 @@ def drawn_rows(
     """
     generator = np.random.default_rng(seed)
     drawn = []
-    for block, matrix in zip(blocks, real, strict=True):
+    for block, matrix, tokens in zip(blocks, real, nulls, strict=True):
         at = generator.integers(0, len(matrix), (DRAWN_ROWS, block.width))
         cells = np.take_along_axis(matrix, at, axis=0).copy()
         for column, feature in enumerate(block.features):
-            pool = _pool(block.dtype, matrix[:, column], constants, generator, nulls)
+            pool = _pool(block.dtype, matrix[:, column], constants, generator, tokens)
             if block.dtype.startswith("float"):
                 pool = pool[np.isfinite(pool) | (np.isnan(pool) & feature.has_nan) | (np.isinf(pool) & feature.has_inf)]
                 pool = pool[~(np.abs(pool) > feature.limit)]

@@ -514,15 +514,20 @@ class Cell(SymbolicArray):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__") and self.value.dtype == OBJECT:
             series = SymbolicSeries(self.tracer, self.value, None, "", self.rows)
-            method = getattr(TextMethods(series), name)
+            method = getattr(TextMethods(series, is_python=True), name)
             if callable(method):
-                return lambda *args, **kwargs: method(*args, **kwargs).array_of()
+                return lambda *args, **kwargs: cell_of(method(*args, **kwargs))
         return super().__getattr__(name)
 
 
 def is_table(item: Any) -> bool:
     """Whether an object is a symbolic frame."""
     return hasattr(builtins.type(item), "columns_by_name")
+
+
+def cell_of(series: SymbolicSeries) -> Cell:
+    """See a column as one cell of each row."""
+    return Cell(series.tracer, series.value, series.rows)
 
 
 def is_cell(item: Any) -> bool:

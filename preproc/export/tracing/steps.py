@@ -23,7 +23,7 @@ from preproc.export.tracing.refusal import Refusal, is_library, place_of
 from preproc.export.tracing.series import SymbolicSeries
 from preproc.export.tracing.tracer import OBJECT, Tracer, Value, carrier
 from preproc.export.tracing.watch import watched
-from preproc.signature import TEXT
+from preproc.signature import NULL_NAN, NULL_NONE, TEXT
 
 
 def traced(scope: Scope, fitted: Any, table: Table, *, nudge: float = 0.0) -> tuple[Table, Tracer]:
@@ -161,6 +161,7 @@ def numpy_dtype(dtype: str) -> np.dtype[Any]:
 
 
 def _value_of(tracer: Tracer, block: Block) -> Value:
+    """Bring a block into carriers; None in a column whose dtype holds NaN alone becomes NaN."""
     dtype = numpy_dtype(block.dtype)
     if dtype.name in ("uint64", "float16"):
         raise tracer.scope.error(
@@ -172,6 +173,12 @@ def _value_of(tracer: Tracer, block: Block) -> Value:
     if dtype.kind in "iu" and dtype.itemsize < 8:  # noqa: PLR2004  # int64 is its own carrier
         name = tracer.to(name, carrier(dtype))
     features = block.features
+    ground = tracer.scope.ground
+    if dtype == OBJECT and ground is not None and (
+        NULL_NONE not in ground.oracle.nulls_in(features[0].sources)
+    ):
+        is_none = tracer.op("Equal", name, np.array(NULL_NONE, object))
+        name = tracer.op("Where", is_none, np.array(NULL_NAN, object), name)
     if dtype.kind in "OmM":
         features = tuple(replace(feature, has_nan=True) for feature in features)
     return Value(name, dtype, features, block.decided)

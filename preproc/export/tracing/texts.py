@@ -7,11 +7,11 @@ as pandas 3 has them, and counts are NaN.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from preproc.export.tracing.alphabet import case_table, cased, has_final_sigma, in_ranges, spaces
 from preproc.export.tracing.parsing import parsed_number
 from preproc.export.tracing.patterns import PatternError, literal, re2_pattern
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, OBJECT, Tracer, Value
@@ -21,39 +21,15 @@ if TYPE_CHECKING:
     from preproc.export.tracing.series import SymbolicSeries
 
 _SIGMA: Final = "\u03a3"
-_CODES: Final = 0x11_0000
-_SURROGATES: Final = range(0xD800, 0xE000)
-
-
-@lru_cache(maxsize=4)
-def case_table(kind: str) -> Mapping[str, str]:
-    """Code points that a method of ``str`` changes → what it makes of them."""
-    change: Callable[[str], str] = getattr(str, kind)
-    return {
-        chr(code): change(chr(code))
-        for code in range(_CODES)
-        if code not in _SURROGATES and change(chr(code)) != chr(code)
-    }
-
-
-@lru_cache(maxsize=1)
-def _cased() -> tuple[str, ...]:
-    """Code points behind which ``str.title`` goes on in lower case."""
-    return tuple(chr(c) for c in range(_CODES) if c not in _SURROGATES
-                 and f"{chr(c)}a".title()[-1] == "a")
-
-
-@lru_cache(maxsize=1)
-def _spaces() -> tuple[str, ...]:
-    return tuple(chr(code) for code in range(_CODES) if chr(code).isspace())
 
 
 class TextMethods:
-    """What ``Series.str`` gives."""
+    """What ``Series.str`` gives; or what ``str`` does, inside a function of one cell."""
 
-    def __init__(self, series: "SymbolicSeries") -> None:
+    def __init__(self, series: "SymbolicSeries", *, is_python: bool = False) -> None:
         self.tracer: Tracer = series.tracer
         self._series = series
+        self._is_python = is_python
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -121,7 +97,7 @@ class TextMethods:
 
     def _mapped(self, parts: str, kind: str) -> str:
         """Change the case of each code point; some become two or three."""
-        table = case_table(kind)
+        table = case_table(kind, is_python=self._is_python)
         found = self._op(
             "LabelEncoder", parts, domain="ai.onnx.ml",
             keys_tensor=np.array(list(table), object),
@@ -179,10 +155,10 @@ class TextMethods:
         return self._text(self._joined(self._op("Where", is_inside(parts), lower, title)))
 
     def _behind_cased(self, parts: str) -> str:
-        cased = self.tracer.to(self._among(parts, _cased()), INT64)
-        first = self._op("Mul", self._op("Slice", cased, np.array([0]), np.array([1]),
+        is_cased = self.tracer.to(self._among(parts, cased(is_python=self._is_python)), INT64)
+        first = self._op("Mul", self._op("Slice", is_cased, np.array([0]), np.array([1]),
                                          np.array([2])), np.array(0))
-        rest = self._op("Slice", cased, np.array([0]), np.array([-1]), np.array([2]))
+        rest = self._op("Slice", is_cased, np.array([0]), np.array([-1]), np.array([2]))
         return self._op("Equal", self._op("Concat", first, rest, axis=2), np.array(1))
 
     def swapcase(self) -> Any:
@@ -195,6 +171,8 @@ class TextMethods:
         return self._text(self._joined(self._mapped(self._characters(), "casefold")))
 
     def _refuse_sigma(self) -> None:
+        if not has_final_sigma(is_python=self._is_python):
+            return
         broken = self._matches(f"(?s).*{literal(_SIGMA)}.*")
         text = "expected text without a capital sigma, whose lower case depends on its place"
         self.tracer.refuse_rows(broken, self._series.value, text, origin="contract")
@@ -250,7 +228,7 @@ class TextMethods:
     def _stripped(self, signs: str | None, *, is_left: bool, is_right: bool) -> Any:
         parts = self._characters()
         places = self._places(parts)
-        odd = self._among(parts, _spaces() if signs is None else tuple(dict.fromkeys(signs)))
+        odd = self._among(parts, spaces(is_python=self._is_python) if signs is None else tuple(dict.fromkeys(signs)))
         odd = self._op("Or", odd, self._op("Equal", parts, np.array("", object)))
         far = np.array(2**40)
         first = self._op("ReduceMin", self._op("Where", odd, far, places), np.array([2]), keepdims=1)
@@ -343,31 +321,31 @@ class TextMethods:
 
     def isdigit(self) -> Any:
         """Tell whether all are digits."""
-        return self._all(str.isdigit)
+        return self._all("isdigit")
 
     def isnumeric(self) -> Any:
         """Tell whether all are numeric."""
-        return self._all(str.isnumeric)
+        return self._all("isnumeric")
 
     def isdecimal(self) -> Any:
         """Tell whether all are decimal digits."""
-        return self._all(str.isdecimal)
+        return self._all("isdecimal")
 
     def isalpha(self) -> Any:
         """Tell whether all are letters."""
-        return self._all(str.isalpha)
+        return self._all("isalpha")
 
     def isalnum(self) -> Any:
         """Tell whether all are letters or numeric."""
-        return self._all(str.isalnum)
+        return self._all("isalnum")
 
     def isspace(self) -> Any:
         """Tell whether all are white space."""
-        return self._all(str.isspace)
+        return self._all("isspace")
 
-    def _all(self, test: Callable[[str], bool]) -> Any:
+    def _all(self, test: str) -> Any:
         """Test each code point; an empty text fails."""
-        pattern = f"[{_ranges(test)}]+"
+        pattern = f"[{in_ranges(test, is_python=self._is_python)}]+"
         return self._truth(self._matches(pattern))
 
     def count(self, pat: str, flags: int = 0) -> Any:
@@ -433,9 +411,8 @@ class TextMethods:
         if single is None or not _is_one_sign(single[1]):
             self.tracer.refuse("expected a class of single signs, such as [^a-z] or \\s+, got a "
                                "longer pattern")
-        sign = re.compile(single[1], flags)
         parts = self._characters()
-        is_it = self._in_class(parts, lambda text: bool(sign.fullmatch(text)))
+        is_it = self._op("RegexFullMatch", parts, pattern=self._pattern(single[1], flags))
         if single[2]:
             whole = self.tracer.to(is_it, INT64)
             first = self._op("Mul", self._op("Slice", whole, np.array([0]), np.array([1]),
@@ -446,10 +423,6 @@ class TextMethods:
             parts = self._op("Where", is_it, np.array(word, object), parts)
             return self._text(self._joined(self._op("Where", is_more, np.array("", object), parts)))
         return self._text(self._joined(self._op("Where", is_it, np.array(word, object), parts)))
-
-    def _in_class(self, parts: str, test: Callable[[str], bool]) -> str:
-        flat = f"[{_ranges(test)}]" if _ranges(test) else "[^\\x{0}-\\x{10ffff}]"
-        return self._op("RegexFullMatch", parts, pattern=flat)
 
     def cat(self, others: Any = None, sep: str | None = None, na_rep: Any = None, **_options: Any) -> Any:
         """Put columns of text together."""
@@ -561,23 +534,3 @@ def _is_one_sign(pattern: str) -> bool:
     except re.error:
         return False
     return compiled.groups == 0
-
-
-@lru_cache(maxsize=64)
-def _ranges_of(codes: tuple[int, ...]) -> str:
-    pieces, start, last = [], None, None
-    for code in codes:
-        if last is not None and code == last + 1:
-            last = code
-            continue
-        if start is not None:
-            pieces.append(f"\\x{{{start:x}}}-\\x{{{last:x}}}")
-        start = last = code
-    if start is not None:
-        pieces.append(f"\\x{{{start:x}}}-\\x{{{last:x}}}")
-    return "".join(pieces)
-
-
-def _ranges(test: Callable[[str], bool]) -> str:
-    """Write all code points that pass a test as ranges of a class."""
-    return _ranges_of(tuple(c for c in range(_CODES) if c not in _SURROGATES and test(chr(c))))

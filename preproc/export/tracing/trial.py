@@ -60,7 +60,7 @@ def alone(scope: Scope, table: Table, convert: Convert, nudge: float = 0.0) -> A
         name = graph.input(Column(f"in_{at}", dtype, width=block.width))
         names.append(name)
         blocks.append(replace(block, value=name))
-    inner = replace(scope, graph=graph, steps=[], ground=None)
+    inner = replace(scope, graph=graph, steps=[])
     given, constants = convert(inner, replace(table, blocks=tuple(blocks)), nudge)
     outputs = []
     for at, block in enumerate(given.blocks):
@@ -102,11 +102,11 @@ def prove_step(scope: Scope, fitted: Any, table: Table, convert: Convert) -> Non
     ProofError
         With the first row on which they differ, or which one of them refuses.
     """
-    if scope.ground is None:
-        return
+    if scope.ground is None or scope.graph is not scope.ground.graph:
+        return  # a trial itself, or a graph that is thrown away
     base = alone(scope, table, convert)
     real = real_rows(scope.ground, table)
-    nulls = scope.ground.oracle.null_tokens
+    nulls = [scope.ground.oracle.nulls_in(block.features[0].sources) for block in table.blocks]
     drawn = drawn_rows(table.blocks, real, base.constants, SEED, nulls)
     matrices = [np.concatenate(pair) for pair in zip(real, drawn, strict=True)]
     got, row_error = base.run(matrices)

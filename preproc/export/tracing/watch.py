@@ -42,6 +42,19 @@ def watched(tracer: Tracer) -> Iterator[None]:
         sys.setprofile(profile)
 
 
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Let our own long computations run without the hooks."""
+    profile, trace = sys.getprofile(), sys.gettrace()
+    sys.setprofile(None)
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)
+        sys.setprofile(profile)
+
+
 def _profiler(tracer: Tracer) -> Callable[[FrameType, str, Any], None]:
     def seen(frame: FrameType, event: str, function: Any) -> None:
         if event != "c_call":
