@@ -232,7 +232,9 @@ def _times(epoch: NDArray[np.int64], own: Any) -> Any:
     import pandas as pd  # noqa: PLC0415  # only where training used it
 
     zone = getattr(own, "tz", None)
-    series = pd.Series(epoch.astype(np.int64).view(f"datetime64[{own.unit if zone else np.datetime_data(own)[0]}]"))
+    series = pd.Series(
+        epoch.astype(np.int64).view(f"datetime64[{own.unit if zone else np.datetime_data(own)[0]}]")
+    )
     return series.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else series
 
 

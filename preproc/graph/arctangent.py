@@ -33,7 +33,11 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floa
         heads = [float(value) for value in exact]
         tails = [float(v - Decimal(head)) for v, head in zip(exact, heads, strict=True)]
         pi = 2 * half_pi
-        return np.array(heads), np.array(tails), np.array([float(pi), float(pi - Decimal(float(pi)))])
+        return (
+            np.array(heads),
+            np.array(tails),
+            np.array([float(pi), float(pi - Decimal(float(pi)))]),
+        )
 
 
 def _of_inverse(n: int) -> Decimal:

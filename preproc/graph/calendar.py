@@ -62,9 +62,7 @@ def civil(graph: GraphBuilder, days: str, *, scope: str) -> Civil:
     year = op("Add", op("Add", year_of_era, op("Mul", era, 400)), op("Where", is_late, 1, 0))
     leap = _is_leap(graph, year, scope)
     spring = op("Add", from_march, op("Where", leap, 61, 60))
-    return Civil(
-        year, month, day, op("Where", is_late, op("Sub", from_march, 305), spring), leap
-    )
+    return Civil(year, month, day, op("Where", is_late, op("Sub", from_march, 305), spring), leap)
 
 
 def _is_leap(graph: GraphBuilder, year: str, scope: str) -> str:

@@ -20,7 +20,9 @@ ANY = np.concatenate(
     ]
 )
 UNIT = np.concatenate([DRAW.uniform(-1, 1, 5_000), [0.0, -0.0, 1.0, -1.0, 1e-300, np.nan]])
-POSITIVE = np.concatenate([np.abs(ANY), 2.0 ** np.arange(-1074, 1024), 10.0 ** np.arange(-300, 300)])
+POSITIVE = np.concatenate(
+    [np.abs(ANY), 2.0 ** np.arange(-1074, 1024), 10.0 ** np.arange(-300, 300)]
+)
 
 
 def _log(function: Callable[[float], float]) -> Callable[[float], float]:

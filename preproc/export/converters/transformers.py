@@ -254,9 +254,7 @@ def _contained(fitted: Any, given: Table) -> Table:
         return replace(given, frame=kind)
     names = iter(fitted.get_feature_names_out())
     blocks = tuple(
-        replace(
-            block, features=tuple(replace(f, name=str(next(names))) for f in block.features)
-        )
+        replace(block, features=tuple(replace(f, name=str(next(names))) for f in block.features))
         for block in given.blocks
     )
     return replace(given, blocks=blocks, frame=kind)

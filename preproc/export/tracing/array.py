@@ -271,9 +271,11 @@ class SymbolicArray(NDArrayOperatorsMixin):
         if isinstance(columns, str):
             columns = None
         width = self.value.width
-        at = list(range(width)) if columns is None else np.atleast_1d(
-            np.arange(width)[columns]
-        ).tolist()
+        at = (
+            list(range(width))
+            if columns is None
+            else np.atleast_1d(np.arange(width)[columns]).tolist()
+        )
         part = taken(self.tracer, self.value, at)
         new = self._incoming(cells, part, rows)
         if rows is not None:
@@ -431,8 +433,12 @@ def joint_ndim(tracer: Tracer, inputs: Sequence[Any]) -> int:
         )
     ndim = ndims.pop()
     for constant in constants:
-        is_row = constant.ndim == 0 or constant.size == 1 or (
-            ndim == 2 and (constant.ndim == 1 or constant.shape[0] == 1)  # noqa: PLR2004
+        is_row = (
+            constant.ndim == 0
+            or constant.size == 1
+            or (
+                ndim == 2 and (constant.ndim == 1 or constant.shape[0] == 1)  # noqa: PLR2004
+            )
         )
         if not is_row or constant.ndim > 2:  # noqa: PLR2004
             tracer.refuse(

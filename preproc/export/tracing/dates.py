@@ -91,7 +91,9 @@ class DateFields:
         unit, step = np.datetime_data(self._series.value.dtype)
         one = np.timedelta64(step, unit)
         if unit in ("D", "h", "m"):
-            self.tracer.refuse(f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]")
+            self.tracer.refuse(
+                f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]"
+            )
         return int(np.timedelta64(seconds, "s") // one)
 
     def day_number(self) -> str:
@@ -179,8 +181,9 @@ class DateFields:
         if name == "seconds":
             rest = self.tracer.op("Mod", safe, np.array(day))
             return self._numbers(floor_divide(graph, rest, second, scope=scope))
-        return self.tracer.refuse(f"Series.dt.{name} of differences is not traced; use days, "
-                                  "seconds or total_seconds()")
+        return self.tracer.refuse(
+            f"Series.dt.{name} of differences is not traced; use days, seconds or total_seconds()"
+        )
 
     def _wide(self, name: str) -> Any:
         tracer, value = self.tracer, self._series.value
@@ -200,8 +203,10 @@ class DateFields:
             self.tracer.refuse(f"expected one of {sorted(_ROUNDINGS)}, got {freq!r}")
         tracer, series = self.tracer, self._series
         if series.zone and series.zone != "UTC":
-            tracer.refuse("expected times in UTC or without a zone to be rounded; use "
-                          ".dt.tz_localize(None) first")
+            tracer.refuse(
+                "expected times in UTC or without a zone to be rounded; use "
+                ".dt.tz_localize(None) first"
+            )
         safe = self._safe()
         rest = tracer.op("Mod", safe, np.array(self.units(seconds)))
         name = tracer.op("Sub", safe, rest)
@@ -223,8 +228,10 @@ class DateFields:
             name = tracer.op("Where", is_null, np.array(NAT), self._safe())
             return series.like(replace(series.value, name=name))
         if str(tz) != "UTC" or series.zone:
-            tracer.refuse("expected UTC, got another clock, on which some times do not exist; "
-                          "localize before training")
+            tracer.refuse(
+                "expected UTC, got another clock, on which some times do not exist; "
+                "localize before training"
+            )
         return series.like(series.value, zone="UTC")
 
     def as_unit(self, unit: str) -> Any:
@@ -256,10 +263,14 @@ class DateFields:
                 part: Any = np.array(piece, object)
             elif piece[1:] in numbers:
                 number, size, width = numbers[piece[1:]]
-                beyond = tracer.op("Or", tracer.op("Less", number, np.array(0)),
-                                   tracer.op("GreaterOrEqual", number, np.array(size)))
-                tracer.refuse_rows(beyond, series.value, f"expected years up to {size - 1}",
-                                   origin="contract")
+                beyond = tracer.op(
+                    "Or",
+                    tracer.op("Less", number, np.array(0)),
+                    tracer.op("GreaterOrEqual", number, np.array(size)),
+                )
+                tracer.refuse_rows(
+                    beyond, series.value, f"expected years up to {size - 1}", origin="contract"
+                )
                 number = tracer.op("Where", beyond, np.array(0), number)
                 words = np.array([f"{n:0{width}d}" for n in range(size)], object)
                 part = tracer.op("Gather", words, number)
@@ -371,7 +382,10 @@ def _pieces(date_format: str) -> list[str]:
 
 
 def parsed_dates(
-    arg: Any, errors: str = "raise", format: str | None = None, unit: str | None = None,  # noqa: A002
+    arg: Any,
+    errors: str = "raise",
+    format: str | None = None,
+    unit: str | None = None,  # noqa: A002
     **options: Any,
 ) -> Any:
     """Stand for ``pd.to_datetime`` of dates, text of one format, numbers, or year, month, day."""
@@ -384,7 +398,9 @@ def parsed_dates(
         zone = series.zone or ("UTC" if is_utc else "")
         return series.like(series.value, zone="UTC" if is_utc else zone)
     if kind in "iu":
-        value = replace(tracer.cast(series.value, INT64), dtype=np.dtype(f"datetime64[{unit or 'ns'}]"))
+        value = replace(
+            tracer.cast(series.value, INT64), dtype=np.dtype(f"datetime64[{unit or 'ns'}]")
+        )
         if unit == "D":
             tracer.refuse("expected unit='s', 'ms', 'us' or 'ns', got days; multiply by 86400")
         return series.like(value, zone="UTC" if is_utc else "")
@@ -393,7 +409,9 @@ def parsed_dates(
             "expected pd.to_datetime(text, format='...'), got no format, which pandas guesses from "
             "the batch; name the format"
         )
-    return series.like(parsed_text(tracer, series.value, format, errors), zone="UTC" if is_utc else "")
+    return series.like(
+        parsed_text(tracer, series.value, format, errors), zone="UTC" if is_utc else ""
+    )
 
 
 def parsed_durations(arg: Any, unit: str | None = None, **_options: Any) -> Any:
@@ -410,5 +428,3 @@ def parsed_durations(arg: Any, unit: str | None = None, **_options: Any) -> Any:
     value = tracer.cast(series.value, INT64)
     name = tracer.op("Mul", value.name, np.array(seconds)) if seconds > 1 else value.name
     return series.like(replace(value, name=name, dtype=np.dtype("timedelta64[s]")))
-
-

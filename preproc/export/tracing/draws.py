@@ -62,7 +62,11 @@ def drawn_rows(
         for column, feature in enumerate(block.features):
             pool = _pool(block.dtype, matrix[:, column], constants, generator, tokens)
             if block.dtype.startswith("float"):
-                pool = pool[np.isfinite(pool) | (np.isnan(pool) & feature.has_nan) | (np.isinf(pool) & feature.has_inf)]
+                pool = pool[
+                    np.isfinite(pool)
+                    | (np.isnan(pool) & feature.has_nan)
+                    | (np.isinf(pool) & feature.has_inf)
+                ]
                 pool = pool[~(np.abs(pool) > feature.limit)]
             if not len(pool):
                 continue
@@ -115,8 +119,11 @@ def _times(dtype: str, real: NDArray[Any], generator: np.random.Generator) -> ND
     middle = int(np.median(known)) // second if len(known) else 0
     wide = generator.integers(-(2**33), 2**33, 96)
     near = middle + generator.integers(-400 * _DAY, 400 * _DAY, 96)
-    dates = [f"{year}-{day}" for year in (1900, 1970, 1999, 2000, 2020, 2023, 2024, 2100)
-             for day in ("01-01", "02-28", "03-01", "12-31")]
+    dates = [
+        f"{year}-{day}"
+        for year in (1900, 1970, 1999, 2000, 2020, 2023, 2024, 2100)
+        for day in ("01-01", "02-28", "03-01", "12-31")
+    ]
     dates += ["2000-02-29", "2024-02-29", "1677-09-22", "2262-04-11", "1582-10-15"]
     ends = np.array(dates, "datetime64[s]").astype(np.int64)
     seconds = np.concatenate([wide, near, ends, ends - 1, [0, -1]])
@@ -130,7 +137,10 @@ def _words(
 ) -> NDArray[Any]:
     known = [word for word in dict.fromkeys(real.tolist()) if not word.startswith("\0")][:64]
     own = [constant for constant in constants if isinstance(constant, str)][:64]
-    changed = [form for w in (*known[:24], *own[:24])
-               for form in (w.upper(), w.lower(), f" {w} ", w + w, w[:-1], w.title(), f"{w}x{w}")]
+    changed = [
+        form
+        for w in (*known[:24], *own[:24])
+        for form in (w.upper(), w.lower(), f" {w} ", w + w, w[:-1], w.title(), f"{w}x{w}")
+    ]
     words = [*known, *own, *changed, *_WORDS]
     return np.array([*[word for word in words if not word.startswith("\0")], *nulls], object)

@@ -31,9 +31,7 @@ def trace_step(scope: Scope, fitted: Any, table: Table) -> Table:
     """
     given, _ = traced(scope, fitted, table)
 
-    def convert(
-        inner: Scope, taken: Table, nudge: float
-    ) -> tuple[Table, frozenset[float | str]]:
+    def convert(inner: Scope, taken: Table, nudge: float) -> tuple[Table, frozenset[float | str]]:
         result, tracer = traced(inner, fitted, taken, nudge=nudge)
         return result, frozenset(tracer.kept)
 
@@ -53,9 +51,7 @@ def own_step(
     """
     given = converter(scope, fitted, table)
 
-    def convert(
-        inner: Scope, taken: Table, _nudge: float
-    ) -> tuple[Table, frozenset[float | str]]:
+    def convert(inner: Scope, taken: Table, _nudge: float) -> tuple[Table, frozenset[float | str]]:
         return converter(inner, fitted, taken), frozenset()
 
     prove_step(scope, fitted, table, convert)

@@ -362,9 +362,12 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
         """Choose columns in an order; those that are missing hold NaN."""
         if columns is None:
             return self.copy()
-        return self.like({
-            name: self._columns.get(name, constant_series(self.tracer, np.nan)) for name in columns
-        })
+        return self.like(
+            {
+                name: self._columns.get(name, constant_series(self.tracer, np.nan))
+                for name in columns
+            }
+        )
 
     def items(self) -> Iterator[tuple[Any, SymbolicSeries]]:
         """Give names and columns."""
@@ -466,6 +469,7 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
 
     def clip(self, lower: Any = None, upper: Any = None, **_options: Any) -> "SymbolicFrame":
         """Clip; one limit a column where a series of pandas tells."""
+
         def limit(side: Any, name: Any) -> Any:
             return side[name] if hasattr(side, "to_dict") else side
 
@@ -477,18 +481,24 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
 
     def round(self, decimals: Any = 0, **_options: Any) -> "SymbolicFrame":
         """Round to decimals."""
-        table = decimals if isinstance(decimals, Mapping) else dict.fromkeys(self._columns, decimals)
+        table = (
+            decimals if isinstance(decimals, Mapping) else dict.fromkeys(self._columns, decimals)
+        )
         return self.like({n: s.round(table[n]) if n in table else s for n, s in self.items()})
 
     def where(self, cond: Any, other: Any = np.nan, **_options: Any) -> "SymbolicFrame":
         """Keep cells where a condition holds."""
         cond = cond(self) if callable(cond) and not hasattr(cond, "tracer") else cond
-        return self.like({n: s.where(_part(cond, n, 0), _part(other, n, 0)) for n, s in self.items()})
+        return self.like(
+            {n: s.where(_part(cond, n, 0), _part(other, n, 0)) for n, s in self.items()}
+        )
 
     def mask(self, cond: Any, other: Any = np.nan, **_options: Any) -> "SymbolicFrame":
         """Replace cells where a condition holds."""
         cond = cond(self) if callable(cond) and not hasattr(cond, "tracer") else cond
-        return self.like({n: s.mask(_part(cond, n, 0), _part(other, n, 0)) for n, s in self.items()})
+        return self.like(
+            {n: s.mask(_part(cond, n, 0), _part(other, n, 0)) for n, s in self.items()}
+        )
 
     def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> "SymbolicFrame":
         """Put other cells in the place of some."""
@@ -496,16 +506,20 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
             isinstance(item, Mapping) for item in to_replace.values()
         )
         if is_nested:
-            return self.like({n: s.replace(to_replace[n]) if n in to_replace else s
-                              for n, s in self.items()})
+            return self.like(
+                {n: s.replace(to_replace[n]) if n in to_replace else s for n, s in self.items()}
+            )
         return self.each(lambda series: series.replace(to_replace, value, **options))
 
     def _along_rows(self, name: str, axis: Any, options: Mapping[str, Any]) -> SymbolicSeries:
         if axis not in (1, "columns"):
             refuse_rows_method(self.tracer, name)
         skips = options.get("skipna", True)
-        series = [s for s in self._columns.values()
-                  if not options.get("numeric_only") or s.value.dtype.kind in "biuf"]
+        series = [
+            s
+            for s in self._columns.values()
+            if not options.get("numeric_only") or s.value.dtype.kind in "biuf"
+        ]
         if name == "count":
             parts = [series_.notna().as_value() for series_ in series]
             whole = [self.tracer.cast(part, np.dtype(np.int64)) for part in parts]
@@ -536,7 +550,9 @@ def row_wise(tracer: Tracer, name: str, value: Value, *, skips: bool, ddof: int)
         tracer.refuse(f"DataFrame.{name}(axis=1) is not traced in this form")
     value = tracer.cast(value, FLOAT64) if value.dtype.kind != "f" else value
     present = count(tracer, value)
-    mean = applied(tracer, np.true_divide, [total(tracer, without_nan(tracer, value, 0.0)), present])
+    mean = applied(
+        tracer, np.true_divide, [total(tracer, without_nan(tracer, value, 0.0)), present]
+    )
     if name == "mean":
         return mean
     away = applied(tracer, np.subtract, [mean, value])
@@ -603,7 +619,9 @@ class Row:
     def __init__(self, frame: SymbolicFrame) -> None:
         self.tracer = frame.tracer
         kinds = {series.value.dtype for series in frame.columns_by_name().values()}
-        is_joined = OBJECT not in kinds and BOOL not in kinds and all(k.kind in "iuf" for k in kinds)
+        is_joined = (
+            OBJECT not in kinds and BOOL not in kinds and all(k.kind in "iuf" for k in kinds)
+        )
         self._kind = np.result_type(*kinds) if is_joined else None
         self._frame = frame
 
@@ -616,7 +634,9 @@ class Row:
         if isinstance(name, list):
             return Row(self._frame[name])
         value = self._frame[name].as_value()
-        return Cell(self.tracer, value if self._kind is None else self.tracer.cast(value, self._kind))
+        return Cell(
+            self.tracer, value if self._kind is None else self.tracer.cast(value, self._kind)
+        )
 
     def get(self, name: Any, default: Any = None) -> Any:
         """Give a cell, or something else where there is no such column."""
@@ -647,7 +667,11 @@ def constant_series(tracer: Tracer, cell: Any) -> SymbolicSeries:
     zone = ""
     if hasattr(cell, "to_datetime64"):
         zone = str(cell.tz) if cell.tz is not None else ""
-        cell = cell.tz_convert("UTC").tz_localize(None).to_datetime64() if zone else cell.to_datetime64()
+        cell = (
+            cell.tz_convert("UTC").tz_localize(None).to_datetime64()
+            if zone
+            else cell.to_datetime64()
+        )
     elif hasattr(cell, "to_timedelta64"):
         cell = cell.to_timedelta64()
     dtype = OBJECT if isinstance(cell, str) else np.asarray(cell).dtype
@@ -661,7 +685,9 @@ def _renamed(series: SymbolicSeries, name: Any) -> SymbolicSeries:
 
 
 def _is_listed(key: Any) -> bool:
-    return isinstance(key, list | np.ndarray) or (hasattr(key, "__array__") and hasattr(key, "tolist") and not hasattr(key, "tracer"))
+    return isinstance(key, list | np.ndarray) or (
+        hasattr(key, "__array__") and hasattr(key, "tolist") and not hasattr(key, "tracer")
+    )
 
 
 def _part(item: Any, name: Any, at: int) -> Any:
@@ -679,5 +705,3 @@ def _part(item: Any, name: Any, at: int) -> Any:
 def returned(result: Any) -> Any:
     """Give what a cell stands for."""
     return SymbolicArray(result.tracer, result.value, 1) if is_cell(result) else result
-
-

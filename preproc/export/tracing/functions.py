@@ -31,7 +31,9 @@ def first_tracer(items: Sequence[Any]) -> Tracer:
 def common_dtype(items: Sequence[Any]) -> np.dtype[Any]:
     """Find the dtype of symbolic arrays and constants together, as numpy does."""
     kinds = [item.dtype if is_symbolic(item) else item for item in map(plain, items)]
-    if any(np.asarray(kind).dtype.kind in "OUT" for kind in kinds if not isinstance(kind, np.dtype)):
+    if any(
+        np.asarray(kind).dtype.kind in "OUT" for kind in kinds if not isinstance(kind, np.dtype)
+    ):
         return OBJECT
     if OBJECT in [kind for kind in kinds if isinstance(kind, np.dtype)]:
         return OBJECT
@@ -81,7 +83,9 @@ def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0)
     return result.astype(dtype) if result.dtype != dtype else result if tracer else result
 
 
-def _clip(array: Any, a_min: Any = None, a_max: Any = None, *, out: Any = None, **kwargs: Any) -> Any:
+def _clip(
+    array: Any, a_min: Any = None, a_max: Any = None, *, out: Any = None, **kwargs: Any
+) -> Any:
     low, high = kwargs.get("min", a_min), kwargs.get("max", a_max)
     tracer = first_tracer([array, low, high])
     result = array
@@ -96,7 +100,11 @@ def _clip(array: Any, a_min: Any = None, a_max: Any = None, *, out: Any = None, 
 
 
 def _nan_to_num(
-    array: Array, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None  # noqa: FBT001, FBT002
+    array: Array,
+    copy: bool = True,
+    nan: Any = 0.0,
+    posinf: Any = None,
+    neginf: Any = None,  # noqa: FBT001, FBT002
 ) -> Array:
     tracer = array.tracer
     if array.dtype.kind != "f":
@@ -109,9 +117,17 @@ def _nan_to_num(
     result = where(elementwise(tracer, np.equal, [array, -np.inf]), float(low), result)
     value = result.value
     bounded = tuple(
-        type(f)(f.name, f.sources, has_nan=False,
-                limit=max(abs(float(nan)), abs(float(high)), abs(float(low)),
-                          f.limit if np.isfinite(f.limit) else 0.0))
+        type(f)(
+            f.name,
+            f.sources,
+            has_nan=False,
+            limit=max(
+                abs(float(nan)),
+                abs(float(high)),
+                abs(float(low)),
+                f.limit if np.isfinite(f.limit) else 0.0,
+            ),
+        )
         for f in value.features
     )
     result = result.like(Value(value.name, value.dtype, bounded, value.decided)).astype(array.dtype)
@@ -179,8 +195,9 @@ def _filled_like(cell: Any) -> Callable[..., Array]:
         content = args[0] if cell is None else cell
         kind = array.dtype if dtype is None else np.dtype(dtype)
         if is_symbolic(content):
-            return array.like(broadcast(array.tracer, array.tracer.cast(content.value, kind),
-                                        array.value.width))
+            return array.like(
+                broadcast(array.tracer, array.tracer.cast(content.value, kind), array.value.width)
+            )
         return array.like(array.tracer.filled(content, kind, array.value.width))
 
     return filled
@@ -238,13 +255,17 @@ def _searchsorted(edges: Any, array: Any, side: str = "left", sorter: Any = None
     return array.like(bin_numbers(tracer, array.value, np.asarray(edges), is_right=side == "right"))
 
 
-def _interp(array: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Array:
+def _interp(
+    array: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
     tracer = first_tracer([array, xp, fp])
     if is_symbolic(xp) or is_symbolic(fp) or period is not None:
         tracer.refuse("expected constant points without a period, got others")
     points, heights = np.asarray(xp, np.float64), np.asarray(fp, np.float64)
     ends = (heights[0] if left is None else left, heights[-1] if right is None else right)
-    return array.like(interpolated(tracer, tracer.cast(array.value, FLOAT64), points, heights, ends))
+    return array.like(
+        interpolated(tracer, tracer.cast(array.value, FLOAT64), points, heights, ends)
+    )
 
 
 def _dot(left: Any, right: Any) -> Array:

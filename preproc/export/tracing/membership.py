@@ -26,8 +26,11 @@ def members(tracer: Tracer, value: Value, cells: Sequence[Any]) -> Value:
     if value.dtype == OBJECT:
         known = [cell for cell in known if isinstance(cell, str)]
         found = lookup(
-            tracer.scope.graph, value.name, [dict.fromkeys(known, 1)] * value.width,
-            unknown=[0] * value.width, scope=tracer.scope.path,
+            tracer.scope.graph,
+            value.name,
+            [dict.fromkeys(known, 1)] * value.width,
+            unknown=[0] * value.width,
+            scope=tracer.scope.path,
         )
         tracer.kept.update(known[:256])
         return Value(tracer.op("Greater", found, np.array(0)), BOOL, features, value.decided)
@@ -42,9 +45,7 @@ def members(tracer: Tracer, value: Value, cells: Sequence[Any]) -> Value:
     return result
 
 
-def bin_numbers(
-    tracer: Tracer, value: Value, edges: NDArray[Any], *, is_right: bool
-) -> Value:
+def bin_numbers(tracer: Tracer, value: Value, edges: NDArray[Any], *, is_right: bool) -> Value:
     """Count the edges at or below each cell (`is_right`), or below it; NaN is beyond all."""
     if edges.dtype.kind in "iu" and value.dtype.kind in "iu":
         kind = INT64
@@ -54,17 +55,14 @@ def bin_numbers(
     wide = tracer.cast(value, kind)
     parts = tracer.op("Unsqueeze", wide.name, np.array([2]))
     beyond = tracer.op("Less" if is_right else "LessOrEqual", parts, tracer.constant(edges, kind))
-    counted = tracer.op("ReduceSum", tracer.op("Cast", tracer.op("Not", beyond), to=7),
-                        np.array([2]), keepdims=0)
-    features = tuple(
-        replace(f, has_nan=False, limit=float(len(edges))) for f in value.features
+    counted = tracer.op(
+        "ReduceSum", tracer.op("Cast", tracer.op("Not", beyond), to=7), np.array([2]), keepdims=0
     )
+    features = tuple(replace(f, has_nan=False, limit=float(len(edges))) for f in value.features)
     return Value(counted, INT64, features, value.decided)
 
 
-def mapped(
-    tracer: Tracer, value: Value, table: Mapping[Any, Any], *, default: Any = None
-) -> Value:
+def mapped(tracer: Tracer, value: Value, table: Mapping[Any, Any], *, default: Any = None) -> Value:
     """Look each cell up in a dict, as ``Series.map`` does; unknown ones become null."""
     nulls = {key: cell for key, cell in table.items() if is_null(key)}
     known = {key: cell for key, cell in table.items() if not is_null(key)}
@@ -72,7 +70,9 @@ def mapped(
     is_text = any(isinstance(cell, str) for cell in cells)
     if is_text and not all(isinstance(cell, str) or is_null(cell) for cell in cells):
         tracer.refuse("expected words or numbers to map to, got both")
-    if not is_text and not all(isinstance(c, int | float | np.number | np.bool_) or is_null(c) for c in cells):
+    if not is_text and not all(
+        isinstance(c, int | float | np.number | np.bool_) or is_null(c) for c in cells
+    ):
         tracer.refuse(f"expected words or numbers to map to, got {cells[:3]!r}")
     at = _positions(tracer, value, list(known))
     filling = NULL_NAN if is_text else np.nan
@@ -94,7 +94,8 @@ def _positions(tracer: Tracer, value: Value, keys: Sequence[Any]) -> str:
     """Give the place of each cell among keys, their number for another, one more for null."""
     numbers = {key: at for at, key in enumerate(keys)}
     options: dict[str, Any] = {
-        "unknown": [len(keys)] * value.width, "scope": tracer.scope.path,
+        "unknown": [len(keys)] * value.width,
+        "scope": tracer.scope.path,
     }
     graph = tracer.scope.graph
     tracer.kept.update([key for key in keys if isinstance(key, str | int | float)][:256])
@@ -102,10 +103,18 @@ def _positions(tracer: Tracer, value: Value, keys: Sequence[Any]) -> str:
         words: dict[Any, float] = {k: n for k, n in numbers.items() if isinstance(k, str)}
         words |= {NULL_NONE: len(keys) + 1, NULL_NAN: len(keys) + 1}
         return lookup(graph, value.name, [words] * value.width, keys=TEXT, **options)
-    plain = {float(key): n for key, n in numbers.items() if isinstance(key, int | float | np.number)}
+    plain = {
+        float(key): n for key, n in numbers.items() if isinstance(key, int | float | np.number)
+    }
     wide = tracer.cast(value, FLOAT64)
-    return lookup(graph, wide.name, [plain] * value.width, keys="float64",
-                  missing=[len(keys) + 1] * value.width, **options)
+    return lookup(
+        graph,
+        wide.name,
+        [plain] * value.width,
+        keys="float64",
+        missing=[len(keys) + 1] * value.width,
+        **options,
+    )
 
 
 def interpolated(

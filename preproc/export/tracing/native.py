@@ -36,7 +36,8 @@ def native_of(table: Table, matrices: Sequence[NDArray[Any]], like: Any) -> Any:
                 is_raw = feature.name in known and feature.sources == (feature.name,)
                 if is_raw and _fits(block, like[feature.name]):
                     raw = pandas_frame(
-                        {feature.name: cells}, {feature.name} if block.dtype == TEXT else set(),
+                        {feature.name: cells},
+                        {feature.name} if block.dtype == TEXT else set(),
                         like[[feature.name]],
                     )
                     columns[feature.name] = raw[feature.name]
@@ -115,7 +116,9 @@ def _cells(column: Any, block: Block) -> NDArray[Any]:
 
     if block.dtype == TEXT:
         cells = np.asarray(column, object)
-        cells = np.array([None if c is None else np.nan if c != c else str(c) for c in cells], object)  # noqa: PLR0124
+        cells = np.array(
+            [None if c is None else np.nan if c != c else str(c) for c in cells], object
+        )  # noqa: PLR0124
         return tokens_of(cells)
     if block.dtype.startswith(("datetime64", "timedelta64")):
         zone = block.dtype.rstrip("]").partition(", ")[2]

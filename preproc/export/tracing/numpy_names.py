@@ -67,8 +67,10 @@ def checked_array(item: Any, *_args: Any, dtype: Any = "numeric", **options: Any
         broken = tracer.op("IsInf", value.name)
         if allows is True:
             broken = tracer.op("Or", broken, tracer.op("IsNaN", value.name))
-        text = "check_array refuses NaN and infinity" if allows is True else (
-            "check_array refuses infinity"
+        text = (
+            "check_array refuses NaN and infinity"
+            if allows is True
+            else ("check_array refuses infinity")
         )
         tracer.refuse_rows(broken, value, text)
     return array.copy() if options.get("copy") else array

@@ -47,16 +47,15 @@ def _with_nat(tracer: Tracer, name: str, inputs: Sequence[str | ArrayLike]) -> s
     return name
 
 
-def _multiply(
-    tracer: Tracer, dtypes: Dtypes, left: str | ArrayLike, right: str | ArrayLike
-) -> str:
+def _multiply(tracer: Tracer, dtypes: Dtypes, left: str | ArrayLike, right: str | ArrayLike) -> str:
     if dtypes[-1] == BOOL:
         return tracer.op("And", left, right)
     if dtypes[-1].kind == "m":
         if "f" in {dtype.kind for dtype in dtypes}:
             tracer.refuse("expected a difference times a whole number, got a float")
-        times = [given for given, dtype in zip((left, right), dtypes, strict=False)
-                 if dtype.kind == "m"]
+        times = [
+            given for given, dtype in zip((left, right), dtypes, strict=False) if dtype.kind == "m"
+        ]
         return _with_nat(tracer, tracer.op("Mul", left, right), times)
     return tracer.wrapped(tracer.op("Mul", left, right), dtypes[-1])
 
@@ -117,8 +116,9 @@ def _divided_integers(
     # The smallest integer less its rest would wrap; the machine's division cuts towards zero.
     cut = tracer.op("Div", left, safe)
     exact = tracer.op("Equal", tracer.op("Mul", cut, safe), left)
-    is_below = tracer.op("Less", tracer.op("Mul", tracer.op("Sign", left), tracer.op("Sign", safe)),
-                         np.array(0))
+    is_below = tracer.op(
+        "Less", tracer.op("Mul", tracer.op("Sign", left), tracer.op("Sign", safe)), np.array(0)
+    )
     lower = tracer.op("And", tracer.op("Not", exact), is_below)
     quotient = tracer.op("Sub", cut, tracer.to(lower, "int64"))
     quotient = tracer.op("Where", is_minus, tracer.op("Sub", np.array(0), left), quotient)
@@ -291,9 +291,7 @@ def _is_finite(tracer: Tracer, dtypes: Dtypes, x: str) -> str:
     return tracer.op("Less", tracer.op("Abs", x), np.array(np.inf, dtypes[0]))
 
 
-def _copysign(
-    tracer: Tracer, dtypes: Dtypes, left: str | ArrayLike, right: str | ArrayLike
-) -> str:
+def _copysign(tracer: Tracer, dtypes: Dtypes, left: str | ArrayLike, right: str | ArrayLike) -> str:
     is_negative = _signbit(tracer, dtypes[:1], right)
     size = tracer.op("Abs", left)
     return tracer.op("Where", is_negative, tracer.op("Neg", size), size)

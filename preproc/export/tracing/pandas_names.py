@@ -59,7 +59,11 @@ def concat(objs: Any, *, axis: Any = 0, **options: Any) -> SymbolicFrame:
 
 
 def cut(
-    x: Any, bins: Any, right: bool = True, labels: Any = None, **options: Any  # noqa: FBT001, FBT002
+    x: Any,
+    bins: Any,
+    right: bool = True,
+    labels: Any = None,
+    **options: Any,  # noqa: FBT001, FBT002
 ) -> Any:
     """Name the bin of each cell between fixed edges."""
     import pandas as pd  # noqa: PLC0415  # there whenever it is called
@@ -67,8 +71,10 @@ def cut(
     series = series_of(x)
     tracer = series.tracer
     if isinstance(bins, int) or is_symbolic_inside([bins]):
-        tracer.refuse("expected fixed edges, got a number of bins, which come from the batch; "
-                      "compute the edges in fit()")
+        tracer.refuse(
+            "expected fixed edges, got a number of bins, which come from the batch; "
+            "compute the edges in fit()"
+        )
     if isinstance(bins, pd.IntervalIndex) or options.get("retbins"):
         tracer.refuse("expected a list of edges alone, got another form of pd.cut")
     edges = np.asarray(bins, np.float64)
@@ -77,20 +83,32 @@ def cut(
     at_first = tracer.op("Equal", tracer.cast(series.value, FLOAT64).name, np.array(edges[0]))
     if options.get("include_lowest") and right:
         place = tracer.op("Where", at_first, np.array(1.0), place)
-    inside = tracer.op("And", tracer.op("Greater", place, np.array(0.0)),
-                       tracer.op("Less", place, np.array(float(len(edges)))))
+    inside = tracer.op(
+        "And",
+        tracer.op("Greater", place, np.array(0.0)),
+        tracer.op("Less", place, np.array(float(len(edges)))),
+    )
     wide = tracer.cast(series.value, FLOAT64)
     inside = tracer.op("And", inside, tracer.op("Not", tracer.op("IsNaN", wide.name)))
     place = tracer.op("Where", inside, tracer.op("Sub", place, np.array(1.0)), np.array(np.nan))
-    features = tuple(type(f)(f.name, f.sources, has_nan=True, limit=float(len(edges)))
-                     for f in series.value.features)
+    features = tuple(
+        type(f)(f.name, f.sources, has_nan=True, limit=float(len(edges)))
+        for f in series.value.features
+    )
     codes = type(numbers)(place, FLOAT64, features, series.value.decided)
     if labels is False:
         return series.like(codes)
     if labels is None:
-        labels = [str(item) for item in pd.cut([edges[0] + 0.1], list(bins), right=right,
-                  include_lowest=bool(options.get("include_lowest")),
-                  precision=options.get("precision", 3)).categories]
+        labels = [
+            str(item)
+            for item in pd.cut(
+                [edges[0] + 0.1],
+                list(bins),
+                right=right,
+                include_lowest=bool(options.get("include_lowest")),
+                precision=options.get("precision", 3),
+            ).categories
+        ]
     named = mapped(tracer, codes, {float(at): label for at, label in enumerate(labels)})
     return SymbolicSeries(tracer, named, series.name, labels=tuple(labels))
 
@@ -186,7 +204,11 @@ def constructors(tracer: Tracer) -> Iterator[None]:
 
 
 def new_frame(
-    tracer: Tracer, data: Any = None, index: Any = None, columns: Any = None, dtype: Any = None,
+    tracer: Tracer,
+    data: Any = None,
+    index: Any = None,
+    columns: Any = None,
+    dtype: Any = None,
     copy: Any = None,
 ) -> SymbolicFrame:
     """Make a frame of columns by name, of an array (n, k), or of another frame."""
@@ -195,7 +217,9 @@ def new_frame(
         width = data.value.width
         names = list(range(width)) if columns is None else list(columns)
         if len(names) != width:
-            raise ValueError(f"Shape of passed values is {width} columns, indices imply {len(names)}")
+            raise ValueError(
+                f"Shape of passed values is {width} columns, indices imply {len(names)}"
+            )
         data = {name: data[:, at] if data.ndim == 2 else data for at, name in enumerate(names)}  # noqa: PLR2004
         columns = None
     elif isinstance_series(data):
@@ -216,8 +240,13 @@ def new_frame(
 
 
 def new_series(
-    tracer: Tracer, data: Any = None, index: Any = None, dtype: Any = None, name: Any = None,
-    copy: Any = None, **_options: Any,
+    tracer: Tracer,
+    data: Any = None,
+    index: Any = None,
+    dtype: Any = None,
+    name: Any = None,
+    copy: Any = None,
+    **_options: Any,
 ) -> SymbolicSeries:
     """Make a series of a column, of an array (n,), or of one constant for all rows."""
     del copy, index

@@ -45,7 +45,8 @@ def parsed_text(tracer: Tracer, value: Value, date_format: str, errors: str) -> 
         tracer.refuse(f"expected delimiters everywhere or nowhere in a format, got {date_format!r}")
     pattern = "".join(
         (f"[0-9]{{{DIGITS[p[1:]][1]}}}" if is_tight else f"({DIGITS[p[1:]][0]})")
-        if p.startswith("%") else re.escape(p)
+        if p.startswith("%")
+        else re.escape(p)
         for p in pieces
     )
     is_match = tracer.op("RegexFullMatch", value.name, pattern=pattern)
@@ -101,14 +102,16 @@ def _moment(tracer: Tracer, parts: Mapping[str, str]) -> tuple[str, str]:
     year = parts.get("Y")
     if year is None:
         short = parts["y"] if "y" in parts else tracer.refuse("expected a year in the format")
-        century = tracer.op("Where", tracer.op("Less", short, np.array(69)), np.array(2000),
-                            np.array(1900))
+        century = tracer.op(
+            "Where", tracer.op("Less", short, np.array(69)), np.array(2000), np.array(1900)
+        )
         year = tracer.op("Add", short, century)
     month, day = parts.get("m", one), parts.get("d", one)
     days = days_of(graph, year, month, day, scope=scope)
     back = civil(graph, days, scope=scope)
-    is_real = tracer.op("And", tracer.op("Equal", back.month, month),
-                        tracer.op("Equal", back.day, day))
+    is_real = tracer.op(
+        "And", tracer.op("Equal", back.month, month), tracer.op("Equal", back.day, day)
+    )
     is_real = tracer.op("And", is_real, tracer.op("Greater", year, np.array(0)))
     seconds = tracer.op("Mul", days, np.array(86_400))
     for directive, size in (("H", 3600), ("M", 60), ("S", 1)):

@@ -126,7 +126,9 @@ def _forms(code: int) -> tuple[int, ...]:
 
 
 _CASED: Final = tuple(
-    code for code in range(0x1_0000) if chr(code).lower() != chr(code) or chr(code).upper() != chr(code)
+    code
+    for code in range(0x1_0000)
+    if chr(code).lower() != chr(code) or chr(code).upper() != chr(code)
 )
 
 

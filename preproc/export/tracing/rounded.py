@@ -58,9 +58,7 @@ def _sinh(tracer: Tracer, x: str) -> str:
     """Compute (u + u / (u + 1)) / 2 of u = e^|x| - 1, which keeps all bits near zero."""
     size = tracer.op("Min", tracer.op("Abs", x), np.array(708.0))
     grown = _on_numbers(expm1)(tracer, size)
-    half = tracer.op(
-        "Add", grown, tracer.op("Div", grown, tracer.op("Add", grown, np.array(1.0)))
-    )
+    half = tracer.op("Add", grown, tracer.op("Div", grown, tracer.op("Add", grown, np.array(1.0))))
     near = tracer.op("Mul", half, np.array(0.5))
     value = tracer.op("Where", _is_large(tracer, x), _half_exponential(tracer, x), near)
     return tracer.op("Where", tracer.op("Less", x, np.array(0.0)), tracer.op("Neg", value), value)
@@ -90,15 +88,18 @@ def _exp2(tracer: Tracer, x: str) -> str:
     whole = tracer.op("Round", bounded)
     rest = tracer.op("Mul", tracer.op("Sub", bounded, whole), np.array(_LN2))
     return tracer.op(
-        "Where", tracer.op("IsNaN", x), x,
+        "Where",
+        tracer.op("IsNaN", x),
+        x,
         tracer.op("Mul", _exp(tracer, rest), tracer.op("Pow", np.array(2.0), whole)),
     )
 
 
 def _cube_root(tracer: Tracer, x: str) -> str:
     size = tracer.op("Abs", x)
-    is_plain = tracer.op("And", tracer.op("Greater", size, np.array(0.0)),
-                         tracer.op("Less", size, np.array(np.inf)))
+    is_plain = tracer.op(
+        "And", tracer.op("Greater", size, np.array(0.0)), tracer.op("Less", size, np.array(np.inf))
+    )
     safe = tracer.op("Where", is_plain, size, np.array(1.0))
     root = _exp(tracer, tracer.op("Div", _log(tracer, safe), np.array(3.0)))
     for _ in range(2):  # Newton's steps
@@ -134,8 +135,13 @@ def _power(tracer: Tracer, dtypes: Sequence[np.dtype[Any]], x: Any, y: Any) -> s
         return _whole_power(tracer, dtypes, x, y)
     _check(tracer, dtypes)
     # A scalar exponent of 2 or 3 would be multiplied out by the runtime, which rounds otherwise.
-    full = tracer.op("Add", tracer.op("Mul", tracer.op("Where", tracer.op("IsInf", x),
-                                                       np.array(0.0), x), np.array(0.0)), y)
+    full = tracer.op(
+        "Add",
+        tracer.op(
+            "Mul", tracer.op("Where", tracer.op("IsInf", x), np.array(0.0), x), np.array(0.0)
+        ),
+        y,
+    )
     full = tracer.op("Where", tracer.op("IsNaN", full), y, full)
     return _nudged(tracer, tracer.op("Pow", x, full))
 

@@ -215,7 +215,10 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         result = self._divided(ufunc, arrays)
         if result is None:
             result = arrays_first(arrays).__array_ufunc__(
-                ufunc, method, *arrays, **({"out": tuple(map(_as_array, out))} if out else {}),
+                ufunc,
+                method,
+                *arrays,
+                **({"out": tuple(map(_as_array, out))} if out else {}),
                 **kwargs,
             )
         if out:
@@ -226,9 +229,14 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         return SymbolicSeries(self.tracer, result.value, shared, zone, result.rows)
 
     def _zone(self, ufunc: np.ufunc, inputs: Any, result: SymbolicArray) -> str:
-        zones = {item.zone for item in inputs if isinstance_series(item) and item.value.dtype.kind == "M"}
-        zones |= {"UTC" if getattr(item, "tzinfo", None) else "" for item in inputs
-                  if hasattr(item, "to_datetime64")}
+        zones = {
+            item.zone for item in inputs if isinstance_series(item) and item.value.dtype.kind == "M"
+        }
+        zones |= {
+            "UTC" if getattr(item, "tzinfo", None) else ""
+            for item in inputs
+            if hasattr(item, "to_datetime64")
+        }
         if len({bool(zone) for zone in zones}) > 1:
             raise TypeError(f"Cannot {ufunc.__name__} tz-naive and tz-aware datetime-like objects")
         return self.zone if result.dtype.kind == "M" else ""
@@ -241,7 +249,9 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         if not set(kinds) <= set("biu") or not is_symbolic(arrays[1]) and np.all(arrays[1]):
             return None
         left, right = arrays
-        is_zero = elementwise(self.tracer, np.equal, [right, 0]) if is_symbolic(right) else right == 0
+        is_zero = (
+            elementwise(self.tracer, np.equal, [right, 0]) if is_symbolic(right) else right == 0
+        )
         result = elementwise(self.tracer, ufunc, [left, right]).astype(np.float64)
         odd: Any = np.nan
         if ufunc.__name__ == "floor_divide":
@@ -358,14 +368,18 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
     def where(self, cond: Any, other: Any = np.nan, **_options: Any) -> "SymbolicSeries":
         """Keep cells where a condition holds."""
         condition = self._condition(cond)
-        return self.like(self._chosen(~condition, _as_array(_called(other, self)), self.array_of()),
-                         zone=self.zone)
+        return self.like(
+            self._chosen(~condition, _as_array(_called(other, self)), self.array_of()),
+            zone=self.zone,
+        )
 
     def mask(self, cond: Any, other: Any = np.nan, **_options: Any) -> "SymbolicSeries":
         """Replace cells where a condition holds."""
         condition = self._condition(cond)
-        return self.like(self._chosen(condition, _as_array(_called(other, self)), self.array_of()),
-                         zone=self.zone)
+        return self.like(
+            self._chosen(condition, _as_array(_called(other, self)), self.array_of()),
+            zone=self.zone,
+        )
 
     def _condition(self, cond: Any) -> SymbolicArray:
         condition = _as_array(_called(cond, self))
@@ -423,7 +437,9 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
             return self.like(array.value)
         return self.like(result.value)
 
-    def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> "SymbolicSeries":
+    def replace(
+        self, to_replace: Any = None, value: Any = None, **options: Any
+    ) -> "SymbolicSeries":
         """Put other cells in the place of some."""
         if options.get("regex"):
             return TextMethods(self).replace(to_replace, value, regex=True)

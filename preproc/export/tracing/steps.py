@@ -174,8 +174,10 @@ def _value_of(tracer: Tracer, block: Block) -> Value:
         name = tracer.to(name, carrier(dtype))
     features = block.features
     ground = tracer.scope.ground
-    if dtype == OBJECT and ground is not None and (
-        NULL_NONE not in ground.oracle.nulls_in(features[0].sources)
+    if (
+        dtype == OBJECT
+        and ground is not None
+        and (NULL_NONE not in ground.oracle.nulls_in(features[0].sources))
     ):
         is_none = tracer.op("Equal", name, np.array(NULL_NONE, object))
         name = tracer.op("Where", is_none, np.array(NULL_NAN, object), name)
@@ -189,8 +191,9 @@ def _table_of(tracer: Tracer, result: Any) -> Table:
         columns = list(result.columns_by_name().items())
         if not columns:
             tracer.refuse("expected columns, got an empty frame")
-        blocks = [_block_of(tracer, series.as_value(), str(name), series.zone)
-                  for name, series in columns]
+        blocks = [
+            _block_of(tracer, series.as_value(), str(name), series.zone) for name, series in columns
+        ]
         return Table(tuple(_joined_runs(tracer, blocks)), frame="pandas")
     if isinstance(result, SymbolicSeries):
         block = _block_of(tracer, result.as_value(), str(result.name), result.zone)

@@ -146,7 +146,9 @@ class TextMethods:
 
     def capitalize(self) -> Any:
         """Upper case at the begin, lower case behind."""
-        return self._with_begins(lambda parts: self._op("Greater", self._places(parts), np.array(0)))
+        return self._with_begins(
+            lambda parts: self._op("Greater", self._places(parts), np.array(0))
+        )
 
     def _with_begins(self, is_inside: Callable[[str], str]) -> Any:
         self._refuse_sigma()
@@ -156,8 +158,11 @@ class TextMethods:
 
     def _behind_cased(self, parts: str) -> str:
         is_cased = self.tracer.to(self._among(parts, cased(is_python=self._is_python)), INT64)
-        first = self._op("Mul", self._op("Slice", is_cased, np.array([0]), np.array([1]),
-                                         np.array([2])), np.array(0))
+        first = self._op(
+            "Mul",
+            self._op("Slice", is_cased, np.array([0]), np.array([1]), np.array([2])),
+            np.array(0),
+        )
         rest = self._op("Slice", is_cased, np.array([0]), np.array([-1]), np.array([2]))
         return self._op("Equal", self._op("Concat", first, rest, axis=2), np.array(1))
 
@@ -228,12 +233,18 @@ class TextMethods:
     def _stripped(self, signs: str | None, *, is_left: bool, is_right: bool) -> Any:
         parts = self._characters()
         places = self._places(parts)
-        odd = self._among(parts, spaces(is_python=self._is_python) if signs is None else tuple(dict.fromkeys(signs)))
+        odd = self._among(
+            parts,
+            spaces(is_python=self._is_python) if signs is None else tuple(dict.fromkeys(signs)),
+        )
         odd = self._op("Or", odd, self._op("Equal", parts, np.array("", object)))
         far = np.array(2**40)
-        first = self._op("ReduceMin", self._op("Where", odd, far, places), np.array([2]), keepdims=1)
-        last = self._op("ReduceMax", self._op("Where", odd, np.array(-1), places), np.array([2]),
-                        keepdims=1)
+        first = self._op(
+            "ReduceMin", self._op("Where", odd, far, places), np.array([2]), keepdims=1
+        )
+        last = self._op(
+            "ReduceMax", self._op("Where", odd, np.array(-1), places), np.array([2]), keepdims=1
+        )
         kept = self._op("GreaterOrEqual", places, np.array(0))
         if is_left:
             kept = self._op("And", kept, self._op("GreaterOrEqual", places, first))
@@ -244,8 +255,9 @@ class TextMethods:
     def zfill(self, width: int) -> Any:
         """Fill up with zeros on the left, behind a sign."""
         is_signed = self._matches("(?s)[+-].*")
-        sign = self._joined(self._op("Where", self._first_only(is_signed), self._characters(),
-                                     np.array("", object)))
+        sign = self._joined(
+            self._op("Where", self._first_only(is_signed), self._characters(), np.array("", object))
+        )
         parts = self._characters()
         rest = self._op("Where", self._first_only(is_signed), np.array("", object), parts)
         zeros = self._padding(self._lengths(parts), width, "0")
@@ -281,19 +293,28 @@ class TextMethods:
     def removeprefix(self, prefix: str) -> Any:
         """Cut a text off the begin where it stands there."""
         cut = self.slice(len(prefix)).value.name
-        return self._text(self._op("Where", self._matches(f"(?s){literal(prefix)}.*"), cut, self._name))
+        return self._text(
+            self._op("Where", self._matches(f"(?s){literal(prefix)}.*"), cut, self._name)
+        )
 
     def removesuffix(self, suffix: str) -> Any:
         """Cut a text off the end where it stands there."""
         if not suffix:
             return self._series.copy()
         cut = self.slice(None, -len(suffix)).value.name
-        return self._text(self._op("Where", self._matches(f"(?s).*{literal(suffix)}"), cut, self._name))
+        return self._text(
+            self._op("Where", self._matches(f"(?s).*{literal(suffix)}"), cut, self._name)
+        )
 
     # Tests
 
     def contains(
-        self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True  # noqa: FBT001, FBT002
+        self,
+        pat: Any,
+        case: bool = True,
+        flags: int = 0,
+        na: Any = None,
+        regex: bool = True,  # noqa: FBT001, FBT002
     ) -> Any:
         """Tell whether a pattern, or a text, is found."""
         flags |= 0 if case else re.IGNORECASE
@@ -365,14 +386,21 @@ class TextMethods:
         number = self._op("StringSplit", self._name, delimiter=delimiter, place=1, outputs=2)
         return pieces, self._op("Max", number, np.array(1))
 
-    def split(self, pat: str | None = None, *, n: int = -1, expand: bool = False, **_options: Any) -> Any:
+    def split(
+        self, pat: str | None = None, *, n: int = -1, expand: bool = False, **_options: Any
+    ) -> Any:
         """Cut at a delimiter."""
         if pat is None or (len(pat) > 1 and re.escape(pat) != pat):
             self.tracer.refuse("expected plain text to split at, got white space or a pattern")
         return Pieces(self._series, pat, n).expanded(n) if expand else Pieces(self._series, pat, n)
 
     def replace(
-        self, pat: Any, repl: Any = "", n: int = -1, case: Any = None, flags: int = 0,  # noqa: ARG002
+        self,
+        pat: Any,
+        repl: Any = "",
+        n: int = -1,
+        case: Any = None,
+        flags: int = 0,  # noqa: ARG002
         regex: bool = False,  # noqa: FBT001, FBT002
     ) -> Any:
         """Put a text in the place of another; of patterns, classes of single signs."""
@@ -394,8 +422,9 @@ class TextMethods:
         """Join pieces with a word between them; the number of pieces is (n, 1)."""
         graph, scope = self.tracer.scope.graph, self.tracer.scope.path
         # A column more: the operator gives none where every text is empty.
-        blank = self._op("Where", self._op("Equal", self._name, self._name), np.array("", object),
-                         self._name)
+        blank = self._op(
+            "Where", self._op("Equal", self._name, self._name), np.array("", object), self._name
+        )
         pieces = self._op("Concat", pieces, self._op("Unsqueeze", blank, np.array([2])), axis=2)
         places = positions(graph, pieces, scope=scope)
         last = self._op("Unsqueeze", self._op("Sub", number, np.array(1)), np.array([2]))
@@ -409,22 +438,32 @@ class TextMethods:
             self.tracer.refuse("expected a plain text to put in, got one with references")
         single = re.fullmatch(r"(\[.*\]|\\?.)(\+?)", pattern, re.DOTALL)
         if single is None or not _is_one_sign(single[1]):
-            self.tracer.refuse("expected a class of single signs, such as [^a-z] or \\s+, got a "
-                               "longer pattern")
+            self.tracer.refuse(
+                "expected a class of single signs, such as [^a-z] or \\s+, got a longer pattern"
+            )
         parts = self._characters()
         is_it = self._op("RegexFullMatch", parts, pattern=self._pattern(single[1], flags))
         if single[2]:
             whole = self.tracer.to(is_it, INT64)
-            first = self._op("Mul", self._op("Slice", whole, np.array([0]), np.array([1]),
-                                             np.array([2])), np.array(0))
-            before = self._op("Concat", first, self._op("Slice", whole, np.array([0]),
-                              np.array([-1]), np.array([2])), axis=2)
+            first = self._op(
+                "Mul",
+                self._op("Slice", whole, np.array([0]), np.array([1]), np.array([2])),
+                np.array(0),
+            )
+            before = self._op(
+                "Concat",
+                first,
+                self._op("Slice", whole, np.array([0]), np.array([-1]), np.array([2])),
+                axis=2,
+            )
             is_more = self._op("And", is_it, self._op("Equal", before, np.array(1)))
             parts = self._op("Where", is_it, np.array(word, object), parts)
             return self._text(self._joined(self._op("Where", is_more, np.array("", object), parts)))
         return self._text(self._joined(self._op("Where", is_it, np.array(word, object), parts)))
 
-    def cat(self, others: Any = None, sep: str | None = None, na_rep: Any = None, **_options: Any) -> Any:
+    def cat(
+        self, others: Any = None, sep: str | None = None, na_rep: Any = None, **_options: Any
+    ) -> Any:
         """Put columns of text together."""
         if others is None:
             self.tracer.refuse("expected cat(others), got one column, whose rows would be joined")
@@ -439,7 +478,9 @@ class TextMethods:
         """Write whole numbers and booleans as text."""
         value = self._series.value
         if value.dtype == BOOL:
-            name = self._op("Where", value.name, np.array("True", object), np.array("False", object))
+            name = self._op(
+                "Where", value.name, np.array("True", object), np.array("False", object)
+            )
         elif value.dtype.kind in "iu":
             name = self.tracer.to(value.name, OBJECT)
         else:
@@ -482,22 +523,30 @@ class Pieces:
         name = self._series.value.name
         number = self.tracer.op("StringSplit", name, place=1, **options, outputs=2)
         pieces = self.tracer.op("StringSplit", name, **options, outputs=2)
-        blank = self.tracer.op("Where", self.tracer.op("Equal", name, name), np.array("", object), name)
-        pieces = self.tracer.op("Concat", pieces, self.tracer.op("Unsqueeze", blank, np.array([2])),
-                                axis=2)
+        blank = self.tracer.op(
+            "Where", self.tracer.op("Equal", name, name), np.array("", object), name
+        )
+        pieces = self.tracer.op(
+            "Concat", pieces, self.tracer.op("Unsqueeze", blank, np.array([2])), axis=2
+        )
         return pieces, self.tracer.op("Max", number, np.array(1))
 
     def get(self, at: int) -> Any:
         """Take one piece; null where there are fewer."""
         tracer = self.tracer
         pieces, number = self._parts()
-        place = tracer.op("Add", number, np.array(at)) if at < 0 else tracer.op(
-            "Add", tracer.op("Mul", number, np.array(0)), np.array(at)
+        place = (
+            tracer.op("Add", number, np.array(at))
+            if at < 0
+            else tracer.op("Add", tracer.op("Mul", number, np.array(0)), np.array(at))
         )
-        is_in = tracer.op("And", tracer.op("GreaterOrEqual", place, np.array(0)),
-                          tracer.op("Less", place, number))
+        is_in = tracer.op(
+            "And", tracer.op("GreaterOrEqual", place, np.array(0)), tracer.op("Less", place, number)
+        )
         safe = tracer.op("Where", is_in, place, np.array(0))
-        taken = tracer.op("GatherElements", pieces, tracer.op("Unsqueeze", safe, np.array([2])), axis=2)
+        taken = tracer.op(
+            "GatherElements", pieces, tracer.op("Unsqueeze", safe, np.array([2])), axis=2
+        )
         taken = tracer.op("Squeeze", taken, np.array([2]))
         taken = tracer.op("Where", is_in, taken, np.array("\0nan", object))
         value = self._series.value
@@ -513,8 +562,9 @@ class Pieces:
     def expanded(self, most: int) -> Any:
         """Give pieces as columns, as many as splits were allowed."""
         if most < 1:
-            self.tracer.refuse("expected n= beside expand=True: the number of columns would depend "
-                               "on the batch")
+            self.tracer.refuse(
+                "expected n= beside expand=True: the number of columns would depend on the batch"
+            )
         return self.tracer.frame_of({at: self.get(at) for at in range(most + 1)})
 
 

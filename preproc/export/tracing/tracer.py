@@ -236,7 +236,9 @@ class Tracer:
         if old == INT64 and new.kind in "mM" and np.datetime_data(new)[0] != "generic":
             return replace(value, dtype=new)
         if old.kind == "m" and new == FLOAT64:
-            self.refuse("expected total_seconds() or a division by a Timedelta, got a cast to float")
+            self.refuse(
+                "expected total_seconds() or a division by a Timedelta, got a cast to float"
+            )
         self.refuse(f"expected a cast that numpy allows, got {old} to {new}")
 
     def rescaled(self, name: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:

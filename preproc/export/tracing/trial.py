@@ -134,8 +134,12 @@ def _spread(parts: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
         apart = [np.abs(other.astype(float) - base.astype(float)) for other in others]
     spread = np.maximum.reduce(apart)
     # NaN on one side alone is a jump; on both sides it is no difference.
-    jumps = np.any([np.isnan(o.astype(float)) != np.isnan(base.astype(float)) for o in others], axis=0)
-    result: NDArray[np.float64] = np.where(jumps, np.inf, np.nan_to_num(spread, nan=0.0, posinf=np.inf))
+    jumps = np.any(
+        [np.isnan(o.astype(float)) != np.isnan(base.astype(float)) for o in others], axis=0
+    )
+    result: NDArray[np.float64] = np.where(
+        jumps, np.inf, np.nan_to_num(spread, nan=0.0, posinf=np.inf)
+    )
     return result
 
 
@@ -246,5 +250,3 @@ def _differs(
         near = np.abs(left - right) <= slack + 2 * np.abs(np.spacing(left))
     jumps = np.isinf(slack)
     return np.asarray(differs & ~(near | jumps | (left == right)), bool)
-
-

@@ -25,8 +25,13 @@ _FILES: Final = "expected data and fitted attributes, got a file or a connection
 _CLOCK_NAMES: Final = frozenset(["now", "today", "utcnow"])
 _CLOCK_MODULES: Final = frozenset(["time"])
 _PARSERS: Final = frozenset(["Timestamp", "to_datetime", "datetime64", "DatetimeIndex"])
-_OWN_READS: Final = ("linecache.py", "tokenize.py", "zoneinfo/_zoneinfo.py", "zoneinfo/_common.py",
-                     "importlib/resources/_common.py")
+_OWN_READS: Final = (
+    "linecache.py",
+    "tokenize.py",
+    "zoneinfo/_zoneinfo.py",
+    "zoneinfo/_common.py",
+    "importlib/resources/_common.py",
+)
 
 
 @contextmanager
@@ -74,7 +79,11 @@ def _problem_of(function: Any) -> str:
         return _CLOCK
     if getattr(owner, "__name__", "") in _CLOCK_MODULES and name not in ("sleep", "strptime"):
         return _CLOCK
-    is_open = name in ("open", "urandom") and getattr(owner, "__name__", "") in ("_io", "io", "posix")
+    is_open = name in ("open", "urandom") and getattr(owner, "__name__", "") in (
+        "_io",
+        "io",
+        "posix",
+    )
     is_socket = type(owner).__name__ in ("socket", "_socket.socket")
     return _FILES if is_open or is_socket else ""
 

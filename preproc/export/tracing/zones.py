@@ -38,9 +38,7 @@ class Zone:
 @lru_cache(maxsize=32)
 def zone_table(name: str) -> Zone:
     """Find the changes of a zone within `WINDOW`."""
-    first, end = (
-        int(np.datetime64(f"{year}-01-01", "s").astype(np.int64)) for year in WINDOW
-    )
+    first, end = (int(np.datetime64(f"{year}-01-01", "s").astype(np.int64)) for year in WINDOW)
     looks = np.arange(first, end, _STEP_S)
     offsets = _offsets(looks, name)
     at = np.flatnonzero(offsets[1:] != offsets[:-1])

@@ -32,7 +32,9 @@ def weekend(X: pd.DataFrame) -> pd.DataFrame:
 
 def cyclic_hour(X: pd.DataFrame) -> pd.DataFrame:
     hour = X["begin"].dt.hour
-    return pd.DataFrame({"sin": np.sin(2 * np.pi * hour / 24), "cos": np.cos(2 * np.pi * hour / 24)})
+    return pd.DataFrame(
+        {"sin": np.sin(2 * np.pi * hour / 24), "cos": np.cos(2 * np.pi * hour / 24)}
+    )
 
 
 def duration(X: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,9 @@ def counted(X: pd.DataFrame) -> pd.DataFrame:
 
 
 def initial(X: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"first": X["name"].str[0], "three": X["name"].str[:3], "last": X["name"].str[-2:]})
+    return pd.DataFrame(
+        {"first": X["name"].str[0], "three": X["name"].str[:3], "last": X["name"].str[-2:]}
+    )
 
 
 def prefix_number(X: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +54,9 @@ def full_pattern(X: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_dashes(X: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"plain": X["code"].str.replace("-", ""), "slash": X["name"].str.replace(" ", "_")})
+    return pd.DataFrame(
+        {"plain": X["code"].str.replace("-", ""), "slash": X["name"].str.replace(" ", "_")}
+    )
 
 
 def without_odd_signs(X: pd.DataFrame) -> pd.DataFrame:
