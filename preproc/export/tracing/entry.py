@@ -8,6 +8,7 @@ from sklearn.preprocessing import FunctionTransformer
 from preproc.export.scope import Scope
 from preproc.export.table import Table
 from preproc.export.tracing.steps import traced
+from preproc.export.tracing.tabulated import is_tabulated, tabulated
 from preproc.export.tracing.trial import prove_step
 
 
@@ -29,6 +30,8 @@ def trace_step(scope: Scope, fitted: Any, table: Table) -> Table:
     ProofError
         With the row on which the graph and the function differ.
     """
+    if is_tabulated(fitted):
+        return own_step(scope, fitted, table, tabulated)
     given, _ = traced(scope, fitted, table)
 
     def convert(inner: Scope, taken: Table, nudge: float) -> tuple[Table, frozenset[float | str]]:

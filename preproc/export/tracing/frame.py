@@ -12,6 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from preproc.export.tracing.apply import applied
 from preproc.export.tracing.array import SymbolicArray, is_symbolic
 from preproc.export.tracing.columns import side_by_side, taken
+from preproc.export.tracing.guard import guard_of
 from preproc.export.tracing.named import Operators
 from preproc.export.tracing.reductions import count, folded, total, without_nan
 from preproc.export.tracing.series import (
@@ -511,8 +512,15 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
             )
         return self.each(lambda series: series.replace(to_replace, value, **options))
 
-    def _along_rows(self, name: str, axis: Any, options: Mapping[str, Any]) -> SymbolicSeries:
+    def infer_objects(self, **_options: Any) -> "SymbolicFrame":
+        """Keep the dtypes, which are no objects."""
+        return self.copy()
+
+    def _along_rows(self, name: str, axis: Any, options: Mapping[str, Any]) -> Any:
         if axis not in (1, "columns"):
+            if name in ("any", "all"):
+                values = [series.value for series in self._columns.values()]
+                return guard_of(self.tracer, values, is_any=name == "any")
             refuse_rows_method(self.tracer, name)
         skips = options.get("skipna", True)
         series = [

@@ -13,6 +13,7 @@ from preproc.export.table import Feature, least_certain
 from preproc.export.tracing.apply import applied
 from preproc.export.tracing.array import SymbolicArray, is_symbolic
 from preproc.export.tracing.columns import side_by_side, taken
+from preproc.export.tracing.guard import guard_of
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, Tracer, Value
 from preproc.graph import ordered_sum
 
@@ -121,6 +122,8 @@ def folded(tracer: Tracer, value: Value, ufunc: np.ufunc) -> Value:
 
 def _fold(ufunc: np.ufunc, name: str) -> Callable[..., Any]:
     def reduced(array: Any, axis: Any = None, *, keepdims: bool = False, **kwargs: Any) -> Any:
+        if name in ("any", "all") and axis in (None, 0) and is_symbolic(array):
+            return guard_of(array.tracer, [array.value], is_any=name == "any")
         value = _checked(array, axis, name, kwargs)
         tracer = array.tracer
         if name in ("any", "all"):

@@ -18,13 +18,14 @@ from preproc.export.tracing.array import SymbolicArray, elementwise, is_symbolic
 from preproc.export.tracing.columns import chosen
 from preproc.export.tracing.dates import DateFields
 from preproc.export.tracing.functions import FUNCTIONS, common_dtype, value_of, where
+from preproc.export.tracing.guard import Guard, guard_of
 from preproc.export.tracing.membership import is_null, mapped, members
 from preproc.export.tracing.named import Operators
 from preproc.export.tracing.texts import TextMethods
 from preproc.export.tracing.tracer import BOOL, FLOAT64, OBJECT, ROWS, Tracer, Value
 
 _OVER_ROWS: Final = frozenset(
-    "agg aggregate all any argmax argmin argsort autocorr bfill corr count cov cummax cummin "
+    "agg aggregate argmax argmin argsort autocorr bfill corr count cov cummax cummin "
     "cumprod cumsum describe diff drop_duplicates duplicated ewm expanding factorize ffill groupby "
     "head idxmax idxmin interpolate is_monotonic_increasing is_unique kurt max mean median min mode "
     "nlargest nsmallest nunique pct_change prod quantile rank resample rolling sample sem shift "
@@ -360,6 +361,23 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         has_nan = is_symbolic(filling) and filling.value.has_nan
         features = tuple(replace(f, has_nan=has_nan) for f in result.features)
         return self.like(replace(result, features=features), zone=self.zone)
+
+    def any(self, *_args: Any, **_options: Any) -> Guard:
+        """Ask whether any row is true, to refuse it."""
+        return guard_of(self.tracer, [self.value], is_any=True)
+
+    def all(self, *_args: Any, **_options: Any) -> Guard:
+        """Ask whether all rows are true, to refuse others."""
+        return guard_of(self.tracer, [self.value], is_any=False)
+
+    @property
+    def hasnans(self) -> Guard:
+        """Ask whether any row is null, to refuse it."""
+        return self.isna().any()
+
+    def infer_objects(self, **_options: Any) -> "SymbolicSeries":
+        """Keep the dtype, which is no object."""
+        return self.copy()
 
     def combine_first(self, other: Any) -> "SymbolicSeries":
         """Take another column where this one is null."""
