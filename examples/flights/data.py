@@ -107,8 +107,8 @@ def read_flights(folder: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `CATEGORIES` as text, `DISTANCE` and `LABEL` as int64 and `DEPARTURE`, when the flight is due
-        to leave, in UTC. The index is the row of the file.
+        `CATEGORIES` as text, `DISTANCE` and `LABEL` as int64 and `DEPARTURE`, when the flight is
+        due to leave, in UTC. The index is the row of the file.
     """
     table = pd.read_csv(
         folder / "flights.csv.zip",

@@ -2,5 +2,8 @@
 
 from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.pipeline import export_pipeline
+from preproc.export.scope import Scope
+from preproc.export.table import Block, Feature, Table
 
 __all__ = ["GraphTransformer", "export_pipeline"]
+__all__ = ["Block", "Feature", "Scope", "Table", "export_pipeline"]

@@ -20,6 +20,7 @@ from preproc.runtime.feeding import (
     is_sparse,
     is_vector,
     moment_of,
+    ticks,
     unit_of,
 )
 from preproc.signature import MAX_EXACT_INTEGER, ROW_ERROR, TEXT, Column, Null, Signature
@@ -163,13 +164,10 @@ def _number_null(dtype: str) -> Null | None:
 def _moment_column(name: str, moment: str) -> Column:
     """Describe times: the unit and zone of training, and the range that is proved and declared."""
     unit, zone = unit_of(moment), moment.rstrip("]").partition(", ")[2]
-    one = np.timedelta64(1, unit)
-    if zone and zone != "UTC":
-        years = WINDOW
-    else:
-        years = (1678, 2262) if unit == "ns" else (1, 10_000)
+    widest = (1678, 2262) if unit == "ns" else (1, 10_000)
+    years = WINDOW if zone and zone != "UTC" else widest
     low, high = (np.datetime64(f"{year:04d}-01-01", "s") for year in years)
-    per_second = int(np.timedelta64(1, "s") // one)
+    per_second = ticks(moment)
     limits = [int(low.astype(np.int64)) * per_second, int(high.astype(np.int64)) * per_second - 1]
     return Column(name, "int64", "nat", domain={"time": moment, "range": limits})
 

@@ -49,7 +49,9 @@ class Oracle:
         """
         found = self.null_tokens
         kinds = getattr(self.like, "dtypes", None)
-        is_typed = [n for n in names if kinds is not None and n in kinds and kinds[n] != object]
+        is_typed = [
+            n for n in names if kinds is not None and n in kinds and str(kinds[n]) != "object"
+        ]
         return tuple(t for t in found if t != NULL_NONE) if is_typed and len(found) > 1 else found
 
     def answer(self, columns: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:

@@ -12,8 +12,8 @@ from preproc.graph import GraphBuilder, element_type
 from preproc.signature import Origin
 
 if TYPE_CHECKING:
-    from preproc.export.oracle import Oracle
     from preproc.export.answers import Answer
+    from preproc.export.oracle import Oracle
     from preproc.export.table import Table
 
 

@@ -81,7 +81,7 @@ def _append(parts: str) -> onnx.GraphProto:
 
 
 def positions(graph: GraphBuilder, parts: str, *, scope: str) -> str:
-    """Number the places along the last axis: int64 (1, 1, k)."""
+    """Give the places along the last axis their numbers: int64 (1, 1, k)."""
     count = graph.op("Shape", parts, scope=scope, start=2, end=3)
     count = graph.op("Squeeze", count, scope=scope)
     places = graph.op("Range", np.array(0), count, np.array(1), scope=scope)

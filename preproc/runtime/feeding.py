@@ -208,8 +208,14 @@ def _fits(series: nw.Series[Any]) -> bool:
 
 
 def unit_of(moment: str) -> str:
-    """Unit of a dtype such as ``datetime64[us, UTC]``."""
+    """Tell the unit of a dtype such as ``datetime64[us, UTC]``."""
     return moment.partition("[")[2].rstrip("]").partition(",")[0]
+
+
+def ticks(moment: str, seconds: int = 1) -> int:
+    """Count the units of a dtype such as ``timedelta64[us]`` in some seconds."""
+    unit: Any = unit_of(moment)
+    return int(np.timedelta64(seconds, "s") // np.timedelta64(1, unit))
 
 
 def epoch_of(name: str, times: NDArray[Any], moment: str) -> NDArray[np.int64]:

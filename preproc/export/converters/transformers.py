@@ -83,7 +83,6 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
-
 from sklearn.utils._set_output import _get_output_config
 
 from preproc.export.converters.bins import k_bins_discretizer

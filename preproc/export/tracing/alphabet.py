@@ -10,7 +10,7 @@ from typing import Final
 
 from preproc.export.tracing.watch import unwatched
 
-_CODES: Final = tuple(code for code in range(0x3_2400) if not 0xD800 <= code < 0xE000)
+_CODES: Final = (*range(0xD800), *range(0xE000, 0x3_2400))
 """All letters, digits and spaces of Unicode 17; without the surrogates, which no text holds."""
 
 

@@ -1,6 +1,6 @@
 """A ufunc on operands of which some are symbolic: dtypes, broadcasting, bounds."""
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -67,9 +67,9 @@ def plain(operand: Any) -> Any:
         return operand.to_datetime64()
     if hasattr(operand, "to_timedelta64"):
         return operand.to_timedelta64()
-    if isinstance(operand, datetime.datetime | datetime.date):
+    if isinstance(operand, dt.datetime | dt.date):
         return np.datetime64(operand)
-    if isinstance(operand, datetime.timedelta):
+    if isinstance(operand, dt.timedelta):
         return np.timedelta64(operand)
     if isinstance(operand, list | tuple):
         return np.asarray(operand)
@@ -116,7 +116,7 @@ def _width(tracer: Tracer, operands: Sequence[Operand]) -> int:
     return widths.pop() if widths else 1
 
 
-def _bounds(
+def _bounds(  # noqa: PLR0911  # a table of rules
     name: str, operands: Sequence[Operand], at: int, dtype: np.dtype[Any]
 ) -> tuple[float, bool]:
     """Bound the magnitude of a column of the result, and tell whether it can hold NaN."""
@@ -130,9 +130,9 @@ def _bounds(
     has_inf = np.inf in limits
     with np.errstate(all="ignore"):
         if name in ("add", "subtract"):
-            return float(np.add(*limits)), has_nan or has_inf
+            return limits[0] + limits[1], has_nan or has_inf
         if name == "multiply":
-            product = float(np.multiply(*limits))
+            product = limits[0] * limits[1]
             return (np.inf, True) if has_inf or np.isnan(product) else (product, has_nan)
     if name in ("maximum", "minimum", "fmax", "fmin"):
         return max(limits), has_nan

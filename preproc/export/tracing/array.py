@@ -83,7 +83,7 @@ class SymbolicArray(NDArrayOperatorsMixin):
 
     # What would need the data
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304  # it raises
         self.tracer.refuse(
             "expected no branch on data, got if, and, or, not on values of rows; use "
             "np.where(condition, a, b), &, | and ~"
@@ -137,7 +137,7 @@ class SymbolicArray(NDArrayOperatorsMixin):
 
     # Operations
 
-    def __array_ufunc__(
+    def __array_ufunc__(  # noqa: C901  # numpy's protocol has as many cases
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
         if any(is_of_pandas(item) for item in (*inputs, *(out or ()))):
@@ -336,7 +336,7 @@ class SymbolicArray(NDArrayOperatorsMixin):
         return self._call(np.all, *args, **kwargs)
 
     def cumsum(self, *args: Any, **kwargs: Any) -> Any:
-        """Running sum within rows."""
+        """Add up within rows, column by column."""
         return self._call(np.cumsum, *args, **kwargs)
 
     def argmax(self, *args: Any, **kwargs: Any) -> Any:
@@ -431,7 +431,7 @@ def joint_ndim(tracer: Tracer, inputs: Sequence[Any]) -> int:
             "expected arrays of shape (n, 1) or (n, k) beside each other, got (n,) beside (n, k), "
             "which numpy lines up by columns; write x[:, None]"
         )
-    ndim = ndims.pop()
+    ndim: int = ndims.pop()
     for constant in constants:
         is_row = (
             constant.ndim == 0

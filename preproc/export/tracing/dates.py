@@ -15,6 +15,7 @@ from preproc.export.tracing.parsing import date_of_parts, parsed_text
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
 from preproc.export.tracing.zones import WINDOW, zone_table
 from preproc.graph import Civil, civil, floor_divide
+from preproc.runtime.feeding import ticks
 
 if TYPE_CHECKING:
     from preproc.export.tracing.series import SymbolicSeries
@@ -89,12 +90,11 @@ class DateFields:
     def units(self, seconds: int) -> int:
         """Count units of the dtype in some seconds; dates by the day have none below a day."""
         unit, step = np.datetime_data(self._series.value.dtype)
-        one = np.timedelta64(step, unit)
-        if unit in ("D", "h", "m"):
+        if step != 1 or unit in ("D", "h", "m"):
             self.tracer.refuse(
                 f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]"
             )
-        return int(np.timedelta64(seconds, "s") // one)
+        return ticks(f"m8[{unit}]", seconds)
 
     def day_number(self) -> str:
         """Days since 1970-01-01."""
@@ -157,8 +157,7 @@ class DateFields:
         if self._series.value.dtype.kind != "m":
             raise AttributeError("total_seconds")
         tracer, value = self.tracer, self._series.value
-        unit, step = np.datetime_data(value.dtype)
-        fine = int(np.timedelta64(1, "s") // np.timedelta64(step, unit))
+        fine = self.units(1)
         if _splits_seconds():
             rest = tracer.op("Mod", value.name, np.array(fine))
             whole = tracer.op("Div", tracer.op("Sub", value.name, rest), np.array(fine))
@@ -385,7 +384,7 @@ def parsed_dates(
     arg: Any,
     errors: str = "raise",
     format: str | None = None,
-    unit: str | None = None,  # noqa: A002
+    unit: str | None = None,
     **options: Any,
 ) -> Any:
     """Stand for ``pd.to_datetime`` of dates, text of one format, numbers, or year, month, day."""

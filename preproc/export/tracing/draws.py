@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from preproc.export.table import Block
 from preproc.export.tracing.tracer import NAT
+from preproc.runtime.feeding import ticks
 from preproc.signature import TEXT
 
 DRAWN_ROWS: Final = 384
@@ -20,8 +21,8 @@ _FLOATS: Final = (0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, 1e-8, 5e-324, 1e16,
 _HUGE: Final = (1.7976931348623157e308, -1.7976931348623157e308)
 _WORDS: Final = (
     "", " ", "a", "A", "  padded\t", "Mixed Case", "ALL CAPS", "x-y_z", "a,b;c", "12", "007",
-    "-5", "+3.5", "1e3", "nan", "None", "ß", "straße", "İ", "ı", "ΑΣ", "ΣΑΣ", "ǆ", "ﬁn", "é", "é",
-    "\u00a0nbsp\u00a0", "\u2003em", "日本語", "😀 ok", "a\nb", "it's o'clock", "http://a.b/c?d=1",
+    "-5", "+3.5", "1e3", "nan", "None", "ß", "straße", "İ", "\u0131", "ΑΣ", "ΣΑΣ", "ǆ", "ﬁn", "é",
+    "e\u0301", "\u00a0nbsp\u00a0", "\u2003em", "日本語", "😀 ok", "a\nb", "it's o'clock", "http://a.b/c?d=1",
     "user@example.com", "2024-02-29", "x" * 40, "١٢", "²",
 )  # fmt: skip
 _DAY: Final = 86_400
@@ -110,8 +111,7 @@ def _pool(
 
 def _times(dtype: str, real: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
     """Draw moments near real ones, at ends of years and months, and far away."""
-    unit = dtype.partition("[")[2].rstrip("]").partition(",")[0]
-    second = int(np.timedelta64(1, "s") / np.timedelta64(1, unit))
+    second = ticks(dtype)
     if dtype.startswith("timedelta64"):
         days = generator.integers(-5000, 5000, 64) * _DAY
         return np.concatenate([real[:64], days * second, [NAT, 0, 1, -1, second, -second]])

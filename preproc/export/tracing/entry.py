@@ -13,11 +13,16 @@ from preproc.export.tracing.trial import prove_step
 
 
 def is_traceable(fitted: Any) -> bool:
-    """Whether a step is Python code of a user or of another library."""
+    """Whether a step is Python code of a user or of another library.
+
+    A class that takes ``transform`` from scikit-learn is not: what it changes is hidden in there.
+    """
     if isinstance(fitted, FunctionTransformer):
         return fitted.func is not None
-    is_ours = type(fitted).__module__.startswith("sklearn.")
-    return hasattr(fitted, "transform") and not hasattr(fitted, "predict") and not is_ours
+    if not hasattr(fitted, "transform") or hasattr(fitted, "predict"):
+        return False
+    owner = next((kind for kind in type(fitted).__mro__ if "transform" in vars(kind)), object)
+    return not owner.__module__.startswith("sklearn.")
 
 
 def trace_step(scope: Scope, fitted: Any, table: Table) -> Table:

@@ -25,7 +25,9 @@ from preproc.export.tracing.series import (
 )
 from preproc.export.tracing.tracer import BOOL, FLOAT64, OBJECT, ROWS, Tracer, Value
 
-_ROW_WISE: Final = "sum mean min max std var any all count prod median nunique".split()
+_ROW_WISE: Final = frozenset(
+    ["all", "any", "count", "max", "mean", "median", "min", "nunique", "prod", "std", "sum", "var"]
+)
 
 
 class SymbolicFrame(Operators, NDArrayOperatorsMixin):
@@ -204,19 +206,19 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
             return filled.each(lambda series: ufunc(series, other))
         return ufunc(filled, other)  # type: ignore[no-any-return]  # of our protocol
 
-    def add(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":  # type: ignore[override]
+    def add(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":
         """Add a column to each, or a constant."""
         return self._named(np.add, other, axis, fill_value)
 
-    def sub(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":  # type: ignore[override]
+    def sub(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":
         """Subtract a column from each, or a constant."""
         return self._named(np.subtract, other, axis, fill_value)
 
-    def mul(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":  # type: ignore[override]
+    def mul(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":
         """Multiply each by a column, or a constant."""
         return self._named(np.multiply, other, axis, fill_value)
 
-    def div(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":  # type: ignore[override]
+    def div(self, other: Any, axis: Any = 1, fill_value: Any = None) -> "SymbolicFrame":
         """Divide each by a column, or a constant."""
         return self._named(np.divide, other, axis, fill_value)
 
@@ -291,7 +293,7 @@ class SymbolicFrame(Operators, NDArrayOperatorsMixin):
 
     # Methods
 
-    def copy(self, deep: bool = True) -> "SymbolicFrame":  # noqa: FBT001, FBT002
+    def copy(self, deep: bool = True) -> "SymbolicFrame":
         """Make a frame that can change on its own."""
         return self.each(lambda series: series.copy())
 

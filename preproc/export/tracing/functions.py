@@ -56,7 +56,7 @@ def where(condition: Any, *choices: Any) -> Array:
     if not is_symbolic(condition):
         if np.ndim(condition) == 0:
             chosen_one = choices[0] if condition else choices[1]
-            return chosen_one if is_symbolic(chosen_one) else choices[0]
+            return as_symbolic(chosen_one if is_symbolic(chosen_one) else choices[0])
         condition = first_array([*choices]).like(tracer.filled(condition, BOOL, np.size(condition)))
     items = [condition, *choices]
     ndim, mask = joint_ndim(tracer, items), joint_mask(tracer, items)
@@ -66,6 +66,12 @@ def where(condition: Any, *choices: Any) -> Array:
     return SymbolicArray(tracer, value, ndim, mask)
 
 
+def as_symbolic(item: Any) -> Array:
+    """Tell the type checker what an object is known to be."""
+    array: Array = item
+    return array
+
+
 def first_array(items: Sequence[Any]) -> Array:
     """Find the first symbolic array."""
     found: Array = next(item for item in items if is_symbolic(item))
@@ -73,14 +79,13 @@ def first_array(items: Sequence[Any]) -> Array:
 
 
 def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Array:
-    tracer = first_tracer([*conditions, *choices])
     if len(conditions) != len(choices):
         raise ValueError("list of cases must be same length as list of conditions")
     dtype = common_dtype([*choices, default])
     result: Any = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         result = where(condition, choice, result)
-    return result.astype(dtype) if result.dtype != dtype else result if tracer else result
+    return as_symbolic(result).astype(dtype)
 
 
 def _clip(
@@ -104,7 +109,7 @@ def _nan_to_num(
     copy: bool = True,
     nan: Any = 0.0,
     posinf: Any = None,
-    neginf: Any = None,  # noqa: FBT001, FBT002
+    neginf: Any = None,
 ) -> Array:
     tracer = array.tracer
     if array.dtype.kind != "f":
@@ -241,7 +246,7 @@ def _isin(array: Any, words: Any, *, invert: bool = False, **_options: Any) -> A
     return elementwise(tracer, np.logical_not, [found]) if invert else found
 
 
-def _digitize(array: Array, bins: Any, right: bool = False) -> Array:  # noqa: FBT001, FBT002
+def _digitize(array: Array, bins: Any, right: bool = False) -> Array:
     edges = np.asarray(bins, np.float64)
     if len(edges) > 1 and edges[0] > edges[-1]:
         array.tracer.refuse("expected ascending edges, got descending ones")
@@ -252,7 +257,8 @@ def _searchsorted(edges: Any, array: Any, side: str = "left", sorter: Any = None
     tracer = first_tracer([edges, array])
     if is_symbolic(edges) or sorter is not None:
         tracer.refuse("expected constant edges, got those of the data")
-    return array.like(bin_numbers(tracer, array.value, np.asarray(edges), is_right=side == "right"))
+    found = bin_numbers(tracer, array.value, np.asarray(edges), is_right=side == "right")
+    return SymbolicArray(tracer, found, array.ndim, array.rows)
 
 
 def _interp(
@@ -263,9 +269,8 @@ def _interp(
         tracer.refuse("expected constant points without a period, got others")
     points, heights = np.asarray(xp, np.float64), np.asarray(fp, np.float64)
     ends = (heights[0] if left is None else left, heights[-1] if right is None else right)
-    return array.like(
-        interpolated(tracer, tracer.cast(array.value, FLOAT64), points, heights, ends)
-    )
+    found = interpolated(tracer, tracer.cast(array.value, FLOAT64), points, heights, ends)
+    return SymbolicArray(tracer, found, array.ndim, array.rows)
 
 
 def _dot(left: Any, right: Any) -> Array:
@@ -279,15 +284,14 @@ def _dot(left: Any, right: Any) -> Array:
     sources = tuple(dict.fromkeys(s for f in value.features for s in f.sources))
     one = type(features[0])(features[0].name, sources, has_nan=True, limit=np.inf)
     width = 1 if matrix.ndim == 1 else matrix.shape[1]
-    return left.like(
-        Value(name, FLOAT64, (one,) * width, least_certain(value.decided, "blas")), matrix.ndim
-    )
+    product = Value(name, FLOAT64, (one,) * width, least_certain(value.decided, "blas"))
+    return SymbolicArray(tracer, product, matrix.ndim, left.rows)
 
 
 def _take(array: Array, at: Any, axis: Any = None, **_options: Any) -> Array:
     if axis not in (1, -1):
         array.tracer.refuse("expected columns, axis=1, got rows")
-    return array[:, at]
+    return as_symbolic(array[:, at])
 
 
 def _isclose(left: Any, right: Any, rtol: float = 1e-5, atol: float = 1e-8, **_options: Any) -> Any:

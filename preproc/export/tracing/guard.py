@@ -61,10 +61,14 @@ class Guard:
         return self._with(other, is_any=False)
 
     def _with(self, other: Any, *, is_any: bool) -> "Guard":
-        if not isinstance(other, Guard) or not is_any == self._is_any == other._is_any:
+        mine = other.parts() if isinstance(other, Guard) else None
+        if mine is None or not is_any == self._is_any == mine[1]:
             self.tracer.refuse("expected conditions over rows of one kind, got another mixture")
-        both = (*self._conditions, *other._conditions)
-        return Guard(self.tracer, both, is_any=is_any)
+        return Guard(self.tracer, (*self._conditions, *mine[0]), is_any=is_any)
+
+    def parts(self) -> tuple[tuple[Value, ...], bool]:
+        """Give what it is about."""
+        return self._conditions, self._is_any
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

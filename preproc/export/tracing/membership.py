@@ -47,10 +47,9 @@ def members(tracer: Tracer, value: Value, cells: Sequence[Any]) -> Value:
 
 def bin_numbers(tracer: Tracer, value: Value, edges: NDArray[Any], *, is_right: bool) -> Value:
     """Count the edges at or below each cell (`is_right`), or below it; NaN is beyond all."""
-    if edges.dtype.kind in "iu" and value.dtype.kind in "iu":
-        kind = INT64
-    else:
-        kind, edges = FLOAT64, edges.astype(np.float64)
+    is_whole = edges.dtype.kind in "iu" and value.dtype.kind in "iu"
+    kind: np.dtype[Any] = INT64 if is_whole else FLOAT64
+    edges = edges.astype(kind)
     tracer.kept.update(edges.tolist()[:256])
     wide = tracer.cast(value, kind)
     parts = tracer.op("Unsqueeze", wide.name, np.array([2]))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from preproc.errors import ProofError
 from preproc.export.oracle import pandas_frame
 from preproc.export.table import Block, Table
+from preproc.export.tracing.membership import is_null
 from preproc.runtime.feeding import nulls_of, tokens_of
 from preproc.signature import TEXT
 
@@ -89,6 +90,7 @@ def cells_of(result: Any, given: Table, path: str) -> list[NDArray[Any]]:
     """
     import pandas as pd  # noqa: PLC0415  # results may be pandas even where data is not
 
+    columns: list[Any]
     names = [feature.name for block in given.blocks for feature in block.features]
     if isinstance(result, pd.DataFrame):
         got = [str(name) for name in result.columns]
@@ -111,14 +113,19 @@ def cells_of(result: Any, given: Table, path: str) -> list[NDArray[Any]]:
     return matrices
 
 
+def _cell(cell: Any) -> Any:
+    """Give text and nulls as what they are, anything else as text."""
+    if cell is None or isinstance(cell, str):
+        return cell
+    return np.nan if is_null(cell) else str(cell)
+
+
 def _cells(column: Any, block: Block) -> NDArray[Any]:
     import pandas as pd  # noqa: PLC0415  # results may be pandas even where data is not
 
     if block.dtype == TEXT:
         cells = np.asarray(column, object)
-        cells = np.array(
-            [None if c is None else np.nan if c != c else str(c) for c in cells], object
-        )  # noqa: PLR0124
+        cells = np.array([_cell(cell) for cell in cells], object)
         return tokens_of(cells)
     if block.dtype.startswith(("datetime64", "timedelta64")):
         zone = block.dtype.rstrip("]").partition(", ")[2]

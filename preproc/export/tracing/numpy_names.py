@@ -154,9 +154,8 @@ def numpy_names(tracer: Tracer) -> Mapping[int, tuple[Any, Any]]:
     for original, cell in ((np.zeros, 0.0), (np.ones, 1.0), (np.empty, 0.0), (np.full, None)):
         pairs.append((original, _filled(original, cell, tracer)))
     for module in (np.random, random):
-        for item in list(vars(module).values()):
-            if _draws(item):
-                pairs.append((item, refusing(item, tracer, _RANDOM)))
+        drawing = [item for item in vars(module).values() if _draws(item)]
+        pairs += [(item, refusing(item, tracer, _RANDOM)) for item in drawing]
     return {id(original): (original, taking) for original, taking in pairs}
 
 

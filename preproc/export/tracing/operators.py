@@ -214,11 +214,11 @@ def _larger(op_type: str, *, ignores_nan: bool = False) -> Loop:
         takes_left = tracer.op(f"{op_type}OrEqual", left, right)
         chosen = tracer.op("Where", takes_left, left, right)
         if dtypes[0].kind == "f":
+            # A NaN takes its own side, or lets the other side be taken where it is ignored.
             first, second = (right, left) if ignores_nan else (left, right)
-            is_nan = tracer.op("Not", tracer.op("Equal", first, first))
-            chosen = tracer.op("Where", is_nan, left if not ignores_nan else left, chosen)
-            is_nan = tracer.op("Not", tracer.op("Equal", second, second))
-            chosen = tracer.op("Where", is_nan, right, chosen)
+            for tested, taken in ((first, left), (second, right)):
+                is_nan = tracer.op("Not", tracer.op("Equal", tested, tested))
+                chosen = tracer.op("Where", is_nan, taken, chosen)
         return _with_nat(tracer, chosen, (left, right)) if dtypes[0].kind in "mM" else chosen
 
     return loop

@@ -63,7 +63,7 @@ def cut(
     bins: Any,
     right: bool = True,
     labels: Any = None,
-    **options: Any,  # noqa: FBT001, FBT002
+    **options: Any,
 ) -> Any:
     """Name the bin of each cell between fixed edges."""
     import pandas as pd  # noqa: PLC0415  # there whenever it is called
@@ -228,7 +228,7 @@ def new_frame(
     elif is_frame(data):
         data = data.columns_by_name()
     elif data is None:
-        data = {name: np.nan for name in (columns if columns is not None else [])}
+        data = dict.fromkeys(columns if columns is not None else [], np.nan)
     elif isinstance(data, list):
         tracer.refuse("expected columns by name, got a list, which becomes rows; use a dict")
     frame = SymbolicFrame(tracer, {})
@@ -251,7 +251,7 @@ def new_series(
     """Make a series of a column, of an array (n,), or of one constant for all rows."""
     del copy, index
     if isinstance_series(data):
-        series = data.rename(data.name if name is None else name)
+        series: SymbolicSeries = data.rename(data.name if name is None else name)
     elif is_symbolic(data):
         series = SymbolicSeries(tracer, data.value, name, "", data.rows)
     elif data is None or np.ndim(data) == 0:

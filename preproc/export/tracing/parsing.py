@@ -6,6 +6,7 @@ Text never meets a bare Cast: what does not match is refused, or null where the 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -40,7 +41,7 @@ def pieces_of(tracer: Tracer, date_format: str) -> list[str]:
 def parsed_text(tracer: Tracer, value: Value, date_format: str, errors: str) -> Value:
     """Read dates of one format; unit seconds, as pandas has it for such text."""
     pieces = pieces_of(tracer, date_format)
-    is_tight = any(a[0] == b[0] == "%" for a, b in zip(pieces, pieces[1:], strict=False))
+    is_tight = any(a[0] == b[0] == "%" for a, b in pairwise(pieces))
     if is_tight and any(not piece.startswith("%") for piece in pieces):
         tracer.refuse(f"expected delimiters everywhere or nowhere in a format, got {date_format!r}")
     pattern = "".join(

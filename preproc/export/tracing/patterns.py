@@ -1,6 +1,6 @@
-"""Python's regular expressions as RE2's, in Python's Unicode meaning, or refused.
+r"""Python's regular expressions as RE2's, in Python's Unicode meaning, or refused.
 
-The pattern is parsed by Python itself and written anew: ``\\d``, ``\\w`` and ``\\s`` become the
+The pattern is parsed by Python itself and written anew: ``\d``, ``\w`` and ``\s`` become the
 classes that Python means by them, letters of a pattern without case the classes of all their forms.
 What RE2 has not, or means otherwise (look-around, back-references, word boundaries), is refused.
 """

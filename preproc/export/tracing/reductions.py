@@ -31,7 +31,7 @@ def _checked(array: Any, axis: Any, name: str, kwargs: Mapping[str, Any]) -> Val
     if axis in (1, -1, (1,)) and array.ndim == 2:  # noqa: PLR2004  # rows and columns
         value: Value = array.value
         return value
-    tracer.refuse(
+    return tracer.refuse(  # type: ignore[no-any-return]  # it does not return
         f"expected axis=1, got {name} over rows, which depends on the batch; compute it from the "
         "training data in fit() and keep it as an attribute"
     )

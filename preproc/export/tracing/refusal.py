@@ -15,7 +15,8 @@ _LIBRARIES: Final = tuple(
     f"{Path(str(package)).parent}/"
     for package in (np.__file__, sklearn.__file__, str(Path(__file__).parent))
 )
-_LIBRARY_NAMES: Final = ("/pandas/", "/narwhals/", "/functools.py", "/polars/")
+_STANDARD: Final = f"{Path(str(linecache.__file__)).parent}/"
+_LIBRARY_NAMES: Final = ("/pandas/", "/narwhals/", "/polars/")
 
 
 class Refusal(Exception):  # noqa: N818  # it stops the user's code; `ExportError` is what is shown
@@ -54,7 +55,12 @@ def is_library(file: str) -> bool:
     """Whether a source file is ours or of a library that user code calls."""
     own = str(Path(__file__).parent)
     is_named = any(name in file for name in _LIBRARY_NAMES)
-    return is_named or file.startswith((*_LIBRARIES, own, "<__array_function__", "<frozen"))
+    is_standard = file.startswith(_STANDARD) and "-packages/" not in file
+    return (
+        is_named
+        or is_standard
+        or file.startswith((*_LIBRARIES, own, "<__array_function__", "<frozen"))
+    )
 
 
 def place_of(frame: FrameType) -> Place:

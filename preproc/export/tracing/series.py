@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from preproc.export.tracing.apply import plain
+from preproc.export.tracing.apply import applied, plain
 from preproc.export.tracing.array import SymbolicArray, elementwise, is_symbolic
 from preproc.export.tracing.columns import chosen
 from preproc.export.tracing.dates import DateFields
@@ -25,12 +25,17 @@ from preproc.export.tracing.texts import TextMethods
 from preproc.export.tracing.tracer import BOOL, FLOAT64, OBJECT, ROWS, Tracer, Value
 
 _OVER_ROWS: Final = frozenset(
-    "agg aggregate argmax argmin argsort autocorr bfill corr count cov cummax cummin "
-    "cumprod cumsum describe diff drop_duplicates duplicated ewm expanding factorize ffill groupby "
-    "head idxmax idxmin interpolate is_monotonic_increasing is_unique kurt max mean median min mode "
-    "nlargest nsmallest nunique pct_change prod quantile rank resample rolling sample sem shift "
-    "skew sort_index sort_values std sum tail transform unique value_counts var".split()
-)
+    [
+        "agg", "aggregate", "argmax", "argmin", "argsort", "autocorr", "bfill", "corr", "count",
+        "cov", "cummax", "cummin", "cumprod", "cumsum", "describe", "diff", "drop_duplicates",
+        "duplicated", "ewm", "expanding", "factorize", "ffill", "groupby", "head", "idxmax",
+        "idxmin", "interpolate", "is_monotonic_increasing", "is_unique", "kurt", "max", "mean",
+        "median", "min", "mode", "nlargest", "nsmallest", "nunique", "pct_change", "prod",
+        "quantile", "rank", "resample", "rolling", "sample", "sem", "shift", "skew",
+        "sort_index", "sort_values", "std", "sum", "tail", "transform", "unique", "value_counts",
+        "var",
+    ]
+)  # fmt: skip
 
 
 def refuse_rows_method(tracer: Tracer, name: str) -> NoReturn:
@@ -134,7 +139,8 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         if self.labels is not None:
             return pd.CategoricalDtype(list(self.labels))
         if self.zone:
-            return pd.DatetimeTZDtype(np.datetime_data(self.value.dtype)[0], self.zone)  # type: ignore[arg-type]  # a unit
+            unit: Any = np.datetime_data(self.value.dtype)[0]
+            return pd.DatetimeTZDtype(unit, self.zone)
         if self.value.dtype == OBJECT:
             return pd.Series(["a"]).dtype
         return self.value.dtype
@@ -247,7 +253,7 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
         if ufunc.__name__ not in ("floor_divide", "remainder"):
             return None
         kinds = [a.dtype.kind if is_symbolic(a) else np.asarray(a).dtype.kind for a in arrays]
-        if not set(kinds) <= set("biu") or not is_symbolic(arrays[1]) and np.all(arrays[1]):
+        if not set(kinds) <= set("biu") or (not is_symbolic(arrays[1]) and np.all(arrays[1])):
             return None
         left, right = arrays
         is_zero = (
@@ -309,7 +315,7 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
 
     # Methods
 
-    def copy(self, deep: bool = True) -> "SymbolicSeries":  # noqa: FBT001, FBT002
+    def copy(self, deep: bool = True) -> "SymbolicSeries":
         """Make a series that can change on its own."""
         return SymbolicSeries(self.tracer, self.value, self.name, self.zone, self.rows, self.labels)
 
@@ -322,7 +328,9 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
     def astype(self, dtype: Any, **_options: Any) -> "SymbolicSeries":
         """Change the dtype."""
         text = str(dtype) if not isinstance(dtype, type) else dtype.__name__
-        if text == "category" or self.value.dtype == OBJECT and text in ("str", "string", "object"):
+        if text == "category" or (
+            self.value.dtype == OBJECT and text in ("str", "string", "object")
+        ):
             return self.copy()
         if text in ("str", "string", "object", "string[python]"):
             return self.like(TextMethods(self).number_text())
@@ -413,7 +421,7 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
 
     def abs(self) -> "SymbolicSeries":
         """Give magnitudes."""
-        return np.absolute(self)  # type: ignore[no-any-return, call-overload]  # of our protocol
+        return self.like(applied(self.tracer, np.absolute, [self.value]))
 
     def round(self, decimals: int = 0, **_options: Any) -> "SymbolicSeries":
         """Round to decimals."""
@@ -460,7 +468,7 @@ class SymbolicSeries(Operators, NDArrayOperatorsMixin):
     ) -> "SymbolicSeries":
         """Put other cells in the place of some."""
         if options.get("regex"):
-            return TextMethods(self).replace(to_replace, value, regex=True)
+            return self.like(TextMethods(self).replace(to_replace, value, regex=True).value)
         table = to_replace if isinstance(to_replace, Mapping) else None
         if table is None:
             keys = to_replace if isinstance(to_replace, list | tuple) else [to_replace]
@@ -618,16 +626,17 @@ def _filling(series: SymbolicSeries, item: Any) -> Any:
 def _common(new: Any, old: Any) -> np.dtype[Any]:
     """Dtype of both; a float that is a whole number leaves integers what they are."""
     if is_symbolic(old) and not is_symbolic(new):
-        is_whole = isinstance(new, float) and float(new).is_integer() and abs(new) < 2**53  # noqa: PLR2004
+        is_whole = isinstance(new, float) and float(new).is_integer() and abs(new) < 2**53
         if old.dtype.kind in "iu" and is_whole:
-            return old.dtype
+            return np.dtype(old.dtype)
         if old.dtype == BOOL and isinstance(new, bool | np.bool_):
             return BOOL
     if BOOL in (getattr(new, "dtype", None), getattr(old, "dtype", None)):
         other = old if getattr(new, "dtype", None) == BOOL else new
         if getattr(other, "dtype", np.asarray(other).dtype) != BOOL and not is_symbolic(other):
             return FLOAT64
-    return common_dtype([new, old])
+    joint: np.dtype[Any] = common_dtype([new, old])
+    return joint
 
 
 _NULLABLE: Final[Mapping[str, str]] = {

@@ -117,7 +117,9 @@ class _Asker:
             columns = []
             for feature in block.features:
                 if block.dtype == TEXT:
-                    given = cells.get(feature.name, [self.words.get(feature.name, ["a"])[0]] * count)
+                    given = cells.get(
+                        feature.name, [self.words.get(feature.name, ["a"])[0]] * count
+                    )
                     columns.append(np.array(given, object))
                 else:
                     columns.append(np.ones(count, block.dtype))

@@ -142,7 +142,7 @@ class TextMethods:
 
     def title(self) -> Any:
         """Upper case at the begin of words, lower case in them."""
-        return self._with_begins(lambda parts: self._behind_cased(parts))
+        return self._with_begins(self._behind_cased)
 
     def capitalize(self) -> Any:
         """Upper case at the begin, lower case behind."""
@@ -314,7 +314,7 @@ class TextMethods:
         case: bool = True,
         flags: int = 0,
         na: Any = None,
-        regex: bool = True,  # noqa: FBT001, FBT002
+        regex: bool = True,
     ) -> Any:
         """Tell whether a pattern, or a text, is found."""
         flags |= 0 if case else re.IGNORECASE
@@ -322,12 +322,12 @@ class TextMethods:
         inner = self._pattern(pat, flags) if is_pattern else literal(pat, flags=flags)
         return self._truth(self._matches(f"(?s:.*)(?:{inner})(?s:.*)"), na)
 
-    def match(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:  # noqa: FBT001, FBT002
+    def match(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
         """Tell whether a pattern stands at the begin."""
         flags |= 0 if case else re.IGNORECASE
         return self._truth(self._matches(f"(?:{self._pattern(pat, flags)})(?s:.*)"), na)
 
-    def fullmatch(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:  # noqa: FBT001, FBT002
+    def fullmatch(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
         """Tell whether a pattern is the whole text."""
         flags |= 0 if case else re.IGNORECASE
         return self._truth(self._matches(self._pattern(pat, flags)), na)
@@ -400,8 +400,8 @@ class TextMethods:
         repl: Any = "",
         n: int = -1,
         case: Any = None,
-        flags: int = 0,  # noqa: ARG002
-        regex: bool = False,  # noqa: FBT001, FBT002
+        flags: int = 0,
+        regex: bool = False,
     ) -> Any:
         """Put a text in the place of another; of patterns, classes of single signs."""
         if callable(repl) or n != -1 or case is False:
@@ -433,7 +433,7 @@ class TextMethods:
         return self._joined(self._op("StringConcat", pieces, behind))
 
     def _replaced_signs(self, pattern: str, word: str, flags: int) -> Any:
-        """Replace by a class of single signs, or by a run of them, such as ``\\s+``."""
+        r"""Replace by a class of single signs, or by a run of them, such as ``\s+``."""
         if "\\" in word:
             self.tracer.refuse("expected a plain text to put in, got one with references")
         single = re.fullmatch(r"(\[.*\]|\\?.)(\+?)", pattern, re.DOTALL)
@@ -501,11 +501,6 @@ class Pieces:
         self._delimiter = delimiter
         self._most = most
 
-    @property
-    def str(self) -> "Pieces":
-        """Itself, to take a piece."""
-        return self
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -566,6 +561,11 @@ class Pieces:
                 "expected n= beside expand=True: the number of columns would depend on the batch"
             )
         return self.tracer.frame_of({at: self.get(at) for at in range(most + 1)})
+
+    @property
+    def str(self) -> "Pieces":
+        """Itself, to take a piece."""
+        return self
 
 
 def parsed_numbers(tracer: Tracer, value: Value, errors: str) -> Value:

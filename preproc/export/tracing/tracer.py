@@ -239,7 +239,7 @@ class Tracer:
             self.refuse(
                 "expected total_seconds() or a division by a Timedelta, got a cast to float"
             )
-        self.refuse(f"expected a cast that numpy allows, got {old} to {new}")
+        return self.refuse(f"expected a cast that numpy allows, got {old} to {new}")
 
     def rescaled(self, name: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:
         """Count in another unit: NaT stays, what is cut off is cut downwards."""
@@ -268,7 +268,7 @@ class Tracer:
         old = value.dtype
         if old.kind == "O" == new.kind:
             return value
-        self.refuse(
+        return self.refuse(
             f"expected numbers, got a cast from {'text' if old.kind == 'O' else old} to "
             f"{'text' if new.kind in 'OUT' else new}; map the words to numbers with "
             "Series.map({...}), or convert the column before training"
@@ -277,10 +277,9 @@ class Tracer:
 
 def _ratio(old: np.dtype[Any], new: np.dtype[Any]) -> tuple[int, int]:
     """Factors up and down from one unit of time to another."""
-    unit_old, count_old = np.datetime_data(old)
-    unit_new, count_new = np.datetime_data(new)
-    one_old = np.timedelta64(count_old, unit_old)
-    one_new = np.timedelta64(count_new, unit_new)
+    one_old, one_new = (
+        np.ones(1, f"m8[{step}{unit}]")[0] for unit, step in map(np.datetime_data, (old, new))
+    )
     fine = np.result_type(one_old.dtype, one_new.dtype)
     up = int(one_old.astype(fine).astype(np.int64))
     down = int(one_new.astype(fine).astype(np.int64))
