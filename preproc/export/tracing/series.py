@@ -628,7 +628,8 @@ def _common(new: Any, old: Any) -> np.dtype[Any]:
     if is_symbolic(old) and not is_symbolic(new):
         is_whole = isinstance(new, float) and float(new).is_integer() and abs(new) < 2**53
         if old.dtype.kind in "iu" and is_whole:
-            return np.dtype(old.dtype)
+            kept: np.dtype[Any] = old.dtype
+            return kept
         if old.dtype == BOOL and isinstance(new, bool | np.bool_):
             return BOOL
     if BOOL in (getattr(new, "dtype", None), getattr(old, "dtype", None)):

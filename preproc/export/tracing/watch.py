@@ -44,7 +44,8 @@ def watched(tracer: Tracer) -> Iterator[None]:
         yield
     finally:
         sys.settrace(trace)
-        sys.setprofile(profile)
+        # A profiler in C is no function that could be set again.
+        sys.setprofile(profile if callable(profile) else None)
 
 
 @contextmanager
@@ -57,7 +58,8 @@ def unwatched() -> Iterator[None]:
         yield
     finally:
         sys.settrace(trace)
-        sys.setprofile(profile)
+        # A profiler in C is no function that could be set again.
+        sys.setprofile(profile if callable(profile) else None)
 
 
 def _profiler(tracer: Tracer) -> Callable[[FrameType, str, Any], None]:
