@@ -12,6 +12,7 @@ from preproc.graph.expm1 import expm1
 from preproc.graph.exponential import exponential, logistic
 from preproc.graph.fast import fast
 from preproc.graph.halves import Halves, lower
+from preproc.graph.listing import nodes_by_step
 from preproc.graph.logarithm import binary_logarithm, decimal_logarithm, log1p, logarithm
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
@@ -63,6 +64,7 @@ __all__ = [
     "logistic",
     "lookup",
     "lower",
+    "nodes_by_step",
     "normal_quantile",
     "ordered_sum",
     "pack",
