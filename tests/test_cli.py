@@ -81,9 +81,8 @@ def test_inspect_lists_the_nodes_of_each_step(logistic_artifact: Artifact) -> No
     assert shown.exit_code == 0
     steps = nodes_by_step(logistic_artifact.model)
     assert all(step in shown.stdout for step in steps)
-    (_, operator, inputs), *_ = next(nodes for step, nodes in steps.items() if "scale" in step)
-    assert operator == "Sub"
-    assert len(inputs) == 2
+    operators = [op for _, op, _ in next(n for step, n in steps.items() if "scale" in step)]
+    assert {"Sub", "Div"} <= set(operators)
 
 
 def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path) -> None:

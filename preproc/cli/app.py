@@ -9,29 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from preproc.artifact import read_artifact, read_contract
+from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.cli.parity import parity
 from preproc.cli.terminal import BREACH, clear_errors, wide_console
 from preproc.contract import contract_to_json
 from preproc.errors import CheckError
+from preproc.graph import nodes_by_step
 from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
-from preproc.artifact import Artifact, read_artifact, read_contract
-from preproc.contract import Mode, contract_to_json
-from preproc.errors import ParityError, PreprocError
-from preproc.graph import nodes_by_step
-from preproc.parity import (
-    diff_artifacts,
-    diff_to_json,
-    print_diff,
-    print_report,
-    report_to_json,
-    run_parity,
-)
-
-BREACH: Final = 1
-NOTHING_COMPARED: Final = 2
-CANNOT_RUN: Final = 3
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(parity, name="parity")

@@ -26,7 +26,6 @@ from preproc.export.sampling import check_round_trip, sample_rows
 from preproc.export.scope import Step
 from preproc.export.spread import Spread, jumping_rows, nudged_rows, spreads_of
 from preproc.export.stepping import step_answers
-from preproc.export.tracing import is_traceable
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
 from preproc.signature import ROW_ERROR, Output
@@ -110,15 +109,6 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     real = rows_of(sample, slice(0, REAL_ROWS))
     check_round_trip(evidence.oracle, real)
     candidates, sources = candidates_of(evidence, sample, real)
-    edges = edges_in(evidence.steps, signature)
-    candidates = {
-        "real": real,
-        "boundary": joined(
-            [boundary_rows(evidence.probe, real, edges), *_decisions(evidence, real)]
-        ),
-        "missing": missing_rows(signature, real, _nulls_in(evidence)),
-        "refused": infinite_rows(signature, real),
-    }
     accepted, refused = _sort_out(evidence, candidates)
     evidence = replace(evidence, outputs=_scaled(evidence, accepted["real"]))
     accepted, doubtful = _without_doubts(evidence, accepted)
@@ -158,23 +148,6 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     }
     certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
     return Proof(proved, steps, certificate, _profile(evidence, data, sample, target))
-
-
-def _nulls_in(evidence: Evidence) -> Callable[[str], Sequence[str]]:
-    """Tell the null tokens of a column of text.
-
-    User code tells None and NaN apart by the dtype of the column, so it is asked only about nulls
-    that the dtype holds; scikit-learn's own steps take both.
-    """
-    read = {
-        source
-        for step in evidence.steps
-        if is_traceable(step.fitted)
-        for feature in step.taken.features
-        for source in feature.sources
-    }
-    oracle = evidence.oracle
-    return lambda name: oracle.nulls_in([name]) if name in read else oracle.null_tokens
 
 
 def _sort_out(

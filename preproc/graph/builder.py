@@ -158,8 +158,6 @@ class GraphBuilder:
             self._made[same] = name
         return name
 
-    def mark(self, value: str, function: str, argument: str) -> str:
-        """Say what a value is a function of, for rewrites that know a shorter way; give it back."""
     def _names(self, op_type: str, inputs: Sequence[str | ArrayLike], scope: str) -> list[str]:
         """Name the inputs; a constant that the runtime would take for a neutral one is computed.
 
@@ -183,8 +181,8 @@ class GraphBuilder:
                 names.append(self.constant(item))
         return names
 
-    def mark(self, value: str, meaning: str) -> None:
-        """Describe the node that made a value, for rewrites that know a shorter way to it."""
+    def mark(self, value: str, function: str, argument: str) -> str:
+        """Say what a value is a function of, for rewrites that know a shorter way; give it back."""
         for node in reversed(self._nodes):
             if value in node.output:
                 node.doc_string = f"{function}{MARK}{argument}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from preproc.graph import GraphBuilder
-from preproc.runtime.onnxrt import CpuExecutor
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
 
@@ -37,5 +37,5 @@ def test_a_constant_next_to_the_neutral_one_is_not_left_out(
     value = graph.op("Abs", graph.input(Column("x", "float64")))
     value = graph.op("Abs", graph.op(op_type, value, np.array(constant)))
     model = graph.finish([(value, Output("y", "features", "float64", 1, None))])
-    got = CpuExecutor(model).execute({"x": np.array([[x], [x]])})["y"]
+    got = open_executor(model).execute({"x": np.array([[x], [x]])})["y"]
     assert got.tolist() == [[want], [want]]

@@ -4,14 +4,14 @@ The graph carries a date as int64 in its unit, in UTC. A field of a column that 
 float64 with NaN there, as pandas gives it for a batch that holds one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from preproc.export.tracing.parsing import date_of_parts, parsed_text
+from preproc.export.tracing.date_fields import CIVIL_FIELDS, weekday
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
 from preproc.export.tracing.zones import WINDOW, zone_table
 from preproc.graph import Civil, civil, floor_divide
@@ -25,7 +25,6 @@ _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
-_LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ROUNDINGS: Final[Mapping[str, int]] = {
     "D": 86_400, "d": 86_400, "1D": 86_400, "h": 3600, "H": 3600, "1h": 3600, "min": 60,
     "T": 60, "15min": 900, "30min": 1800, "5min": 300, "10min": 600, "s": 1, "S": 1,
@@ -300,72 +299,6 @@ def _splits_seconds() -> bool:
     return bool(found == ticks // 10**6 + ticks % 10**6 / 10**6)
 
 
-def weekday(dates: DateFields) -> str:
-    """Day of the week, 0 for Monday."""
-    shifted = dates.tracer.op("Add", dates.day_number(), np.array(3))
-    return dates.tracer.op("Mod", shifted, np.array(7))
-
-
-def _quarter(dates: DateFields) -> str:
-    month = dates.tracer.op("Add", dates.civil().month, np.array(2))
-    return dates.tracer.op("Div", month, np.array(3))
-
-
-def _days_in_month(dates: DateFields) -> str:
-    found = dates.civil()
-    at = dates.tracer.op("Sub", found.month, np.array(1))
-    length = dates.tracer.op("Gather", np.array(_LENGTHS, np.int64), at)
-    is_february = dates.tracer.op("Equal", found.month, np.array(2))
-    longer = dates.tracer.op("And", is_february, found.is_leap)
-    return dates.tracer.op("Add", length, dates.tracer.to(longer, INT64))
-
-
-def _is(make: Callable[[DateFields, Civil], str]) -> Callable[[DateFields], str]:
-    return lambda dates: f"is:{make(dates, dates.civil())}"
-
-
-def _month_in(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
-    table = np.array([month in months for month in range(13)])
-    return dates.tracer.op("Gather", table, found.month)
-
-
-def _starts(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
-    is_first = dates.tracer.op("Equal", found.day, np.array(1))
-    return dates.tracer.op("And", is_first, _month_in(dates, found, months))
-
-
-def _ends(dates: DateFields, found: Civil, months: tuple[int, ...]) -> str:
-    is_last = dates.tracer.op("Equal", found.day, _days_in_month(dates))
-    return dates.tracer.op("And", is_last, _month_in(dates, found, months))
-
-
-_ALL: Final = tuple(range(1, 13))
-
-CIVIL_FIELDS: Final[Mapping[str, Callable[[DateFields], str]]] = {
-    "day": lambda dates: dates.civil().day,
-    "day_of_week": weekday,
-    "day_of_year": lambda dates: dates.civil().day_of_year,
-    "dayofweek": weekday,
-    "dayofyear": lambda dates: dates.civil().day_of_year,
-    "days_in_month": _days_in_month,
-    "daysinmonth": _days_in_month,
-    "is_leap_year": _is(lambda _dates, found: found.is_leap),
-    "is_month_end": _is(lambda dates, found: _ends(dates, found, _ALL)),
-    "is_month_start": _is(lambda dates, found: _starts(dates, found, _ALL)),
-    "is_quarter_end": _is(lambda dates, found: _ends(dates, found, (3, 6, 9, 12))),
-    "is_quarter_start": _is(lambda dates, found: _starts(dates, found, (1, 4, 7, 10))),
-    "is_year_end": _is(lambda dates, found: _ends(dates, found, (12,))),
-    "is_year_start": _is(lambda dates, found: _starts(dates, found, (1,))),
-    "microsecond": lambda dates: dates.fraction(6, 1_000_000),
-    "month": lambda dates: dates.civil().month,
-    "nanosecond": lambda dates: dates.fraction(9, 1000),
-    "quarter": _quarter,
-    "weekday": weekday,
-    "year": lambda dates: dates.civil().year,
-}
-"""Name of a field → int64 value, or a condition marked ``is:``."""
-
-
 def _pieces(date_format: str) -> list[str]:
     """Split a format into directives and the text between them."""
     pieces, rest = [], date_format
@@ -378,52 +311,3 @@ def _pieces(date_format: str) -> list[str]:
             pieces.append(plain)
             rest = f"%{rest}" if rest else ""
     return pieces
-
-
-def parsed_dates(
-    arg: Any,
-    errors: str = "raise",
-    format: str | None = None,
-    unit: str | None = None,
-    **options: Any,
-) -> Any:
-    """Stand for ``pd.to_datetime`` of dates, text of one format, numbers, or year, month, day."""
-    if hasattr(arg, "columns_by_name"):
-        return date_of_parts(arg)
-    tracer: Tracer = arg.tracer
-    series = tracer.series_of(arg)
-    kind, is_utc = series.value.dtype.kind, bool(options.get("utc"))
-    if kind == "M":
-        zone = series.zone or ("UTC" if is_utc else "")
-        return series.like(series.value, zone="UTC" if is_utc else zone)
-    if kind in "iu":
-        value = replace(
-            tracer.cast(series.value, INT64), dtype=np.dtype(f"datetime64[{unit or 'ns'}]")
-        )
-        if unit == "D":
-            tracer.refuse("expected unit='s', 'ms', 'us' or 'ns', got days; multiply by 86400")
-        return series.like(value, zone="UTC" if is_utc else "")
-    if kind != "O" or format is None:
-        tracer.refuse(
-            "expected pd.to_datetime(text, format='...'), got no format, which pandas guesses from "
-            "the batch; name the format"
-        )
-    return series.like(
-        parsed_text(tracer, series.value, format, errors), zone="UTC" if is_utc else ""
-    )
-
-
-def parsed_durations(arg: Any, unit: str | None = None, **_options: Any) -> Any:
-    """Stand for ``pd.to_timedelta`` of whole numbers."""
-    tracer: Tracer = arg.tracer
-    series = tracer.series_of(arg)
-    if series.value.dtype.kind == "m":
-        return series
-    if series.value.dtype.kind not in "iu" or unit is None:
-        tracer.refuse("expected whole numbers and a unit, got another form of pd.to_timedelta")
-    seconds = {"s": 1, "m": 60, "min": 60, "h": 3600, "D": 86_400, "d": 86_400}.get(unit)
-    if seconds is None:
-        tracer.refuse(f"expected unit s, min, h or D, got {unit!r}")
-    value = tracer.cast(series.value, INT64)
-    name = tracer.op("Mul", value.name, np.array(seconds)) if seconds > 1 else value.name
-    return series.like(replace(value, name=name, dtype=np.dtype("timedelta64[s]")))

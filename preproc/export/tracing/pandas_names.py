@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from preproc.export.tracing.array import is_symbolic
-from preproc.export.tracing.dates import parsed_dates, parsed_durations
-from preproc.export.tracing.frame import SymbolicFrame, constant_series, is_frame
+from preproc.export.tracing.constant import constant_series
+from preproc.export.tracing.date_parsing import parsed_dates, parsed_durations
+from preproc.export.tracing.frame import SymbolicFrame, is_frame
+from preproc.export.tracing.kinds import isinstance_series
 from preproc.export.tracing.membership import bin_numbers, mapped
 from preproc.export.tracing.patches import dispatching, is_symbolic_inside
-from preproc.export.tracing.series import SymbolicSeries, isinstance_series
+from preproc.export.tracing.series import SymbolicSeries
 from preproc.export.tracing.texts import parsed_numbers
 from preproc.export.tracing.tracer import FLOAT64, Tracer
 
@@ -36,7 +38,7 @@ def series_of(item: Any) -> SymbolicSeries:
     """Make a series of a column or of an array (n,)."""
     if isinstance_series(item):
         return item  # type: ignore[no-any-return]  # told by its class
-    return SymbolicSeries(item.tracer, item.value, None)
+    return SymbolicSeries(item.tracer, item.value, None, "", item.rows)
 
 
 def concat(objs: Any, *, axis: Any = 0, **options: Any) -> SymbolicFrame:

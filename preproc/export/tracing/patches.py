@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ _LOCK: Final = threading.RLock()
 """Names are swapped by one trace at a time."""
 _UNTOUCHED: Final = ("preproc.", "numpy.", "pandas.", "scipy.")
 """Packages whose inner modules keep their names; what they export at their top does not."""
+
+_STANDARD: Final = str(Path(functools.__file__).parent)
 
 Replacement = Callable[..., Any]
 
@@ -60,9 +63,7 @@ def replaced_names(replacements: Mapping[int, tuple[Any, Any]]) -> Iterator[None
     with _LOCK:
         done: list[tuple[ModuleType, str, Any]] = []
         try:
-            for module in list(sys.modules.values()):
-                if not isinstance(module, ModuleType) or _is_untouched(module.__name__):
-                    continue
+            for module in _namers(len(sys.modules)):
                 for name, item in list(vars(module).items()):
                     found = replacements.get(id(item))
                     if found is not None and found[0] is item:
@@ -74,5 +75,25 @@ def replaced_names(replacements: Mapping[int, tuple[Any, Any]]) -> Iterator[None
                 setattr(module, name, item)
 
 
-def _is_untouched(name: str) -> bool:
-    return name.startswith(_UNTOUCHED) and name not in ("numpy.random", "numpy.ma")
+@functools.lru_cache(maxsize=1)
+def _namers(_modules: int) -> tuple[ModuleType, ...]:
+    """List the modules whose names can matter: users', and those that import numpy or pandas.
+
+    They are listed anew when there are more modules.
+    """
+    modules = [module for module in sys.modules.values() if isinstance(module, ModuleType)]
+    return tuple(module for module in modules if not _is_untouched(module))
+
+
+def _is_untouched(module: ModuleType) -> bool:
+    if module.__name__ in ("numpy.random", "numpy.ma"):
+        return False
+    if module.__name__.startswith(_UNTOUCHED):
+        return True
+    file = getattr(module, "__file__", None) or ""
+    is_library = "-packages/" in file or file.startswith(_STANDARD)
+    if not is_library or module.__name__ in ("numpy", "pandas", "random"):
+        return False
+    known = {getattr(item, "__module__", "") or "" for item in vars(module).values()}
+    known |= {item.__name__ for item in vars(module).values() if isinstance(item, ModuleType)}
+    return not any(name.startswith(("numpy", "pandas", "sklearn.utils")) for name in known)

@@ -7,127 +7,23 @@ as pandas 3 has them, and counts are NaN.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
-from preproc.export.tracing.alphabet import case_table, cased, has_final_sigma, in_ranges, spaces
+from preproc.export.tracing.alphabet import cased, has_final_sigma, spaces
 from preproc.export.tracing.parsing import parsed_number
-from preproc.export.tracing.patterns import PatternError, literal, re2_pattern
-from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, OBJECT, Tracer, Value
-from preproc.graph import characters, joined_text, lengths, positions
-
-if TYPE_CHECKING:
-    from preproc.export.tracing.series import SymbolicSeries
+from preproc.export.tracing.patterns import literal
+from preproc.export.tracing.pieces import Pieces
+from preproc.export.tracing.text_tests import TextTests
+from preproc.export.tracing.tracer import BOOL, INT64, OBJECT, Tracer, Value
+from preproc.graph import positions
 
 _SIGMA: Final = "\u03a3"
 
 
-class TextMethods:
+class TextMethods(TextTests):
     """What ``Series.str`` gives; or what ``str`` does, inside a function of one cell."""
-
-    def __init__(self, series: "SymbolicSeries", *, is_python: bool = False) -> None:
-        self.tracer: Tracer = series.tracer
-        self._series = series
-        self._is_python = is_python
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.tracer.refuse(
-            f"Series.str.{name} is not traced; see docs/tracing.md, or map the words of training "
-            "with Series.map({...})"
-        )
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, slice):
-            return self.slice(key.start, key.stop, key.step)
-        return self.get(key)
-
-    # How methods are built
-
-    @property
-    def _name(self) -> str:
-        value = self._series.value
-        if value.dtype != OBJECT:
-            raise AttributeError("Can only use .str accessor with string values")
-        return value.name
-
-    def _op(self, op_type: str, *inputs: Any, **attributes: Any) -> str:
-        return self.tracer.op(op_type, *inputs, **attributes)
-
-    def _text(self, name: str) -> Any:
-        """Give text, nulls where they were."""
-        value = self._series.value
-        name = self._op("Where", self.tracer.null_text(value.name), value.name, name)
-        features = tuple(replace(f, has_nan=True, limit=1.0) for f in value.features)
-        return self._series.like(Value(name, OBJECT, features, value.decided))
-
-    def _truth(self, name: str, na: Any = None) -> Any:
-        value = self._series.value
-        is_null = self.tracer.null_text(value.name)
-        if na is True:
-            name = self._op("Or", name, is_null)
-        else:
-            name = self._op("And", name, self._op("Not", is_null))
-        features = tuple(replace(f, has_nan=False, limit=1.0) for f in value.features)
-        return self._series.like(Value(name, BOOL, features, value.decided))
-
-    def _count(self, name: str) -> Any:
-        """Give whole numbers, NaN for nulls."""
-        value = self._series.value
-        wide = self.tracer.to(name, FLOAT64)
-        is_null = self.tracer.null_text(value.name)
-        wide = self._op("Where", is_null, np.array(np.nan), wide)
-        features = tuple(replace(f, has_nan=True, limit=2.0**31) for f in value.features)
-        return self._series.like(Value(wide, FLOAT64, features, value.decided))
-
-    def _characters(self) -> str:
-        return characters(self.tracer.scope.graph, self._name, 1, scope=self.tracer.scope.path)
-
-    def _joined(self, parts: str) -> str:
-        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
-        return joined_text(graph, parts, self._name, scope=scope)
-
-    def _places(self, parts: str) -> str:
-        return positions(self.tracer.scope.graph, parts, scope=self.tracer.scope.path)
-
-    def _lengths(self, parts: str) -> str:
-        return lengths(self.tracer.scope.graph, parts, scope=self.tracer.scope.path)
-
-    def _mapped(self, parts: str, kind: str) -> str:
-        """Change the case of each code point; some become two or three."""
-        table = case_table(kind, is_python=self._is_python)
-        found = self._op(
-            "LabelEncoder", parts, domain="ai.onnx.ml",
-            keys_tensor=np.array(list(table), object),
-            values_tensor=np.array(list(table.values()), object),
-            default_tensor=np.array(["\0"], object),
-        )  # fmt: skip
-        is_plain = self._op("Equal", found, np.array("\0", object))
-        return self._op("Where", is_plain, parts, found)
-
-    def _among(self, parts: str, signs: Any) -> str:
-        found = self._op(
-            "LabelEncoder", parts, domain="ai.onnx.ml",
-            keys_tensor=np.array(list(signs), object),
-            values_tensor=np.ones(len(signs), np.int64), default_tensor=np.array([0]),
-        )  # fmt: skip
-        return self._op("Equal", found, np.array(1))
-
-    def _matches(self, pattern: str) -> str:
-        return self._op("RegexFullMatch", self._name, pattern=pattern)
-
-    def _pattern(self, pat: Any, flags: int = 0) -> str:
-        pattern, flags = (pat.pattern, pat.flags) if isinstance(pat, re.Pattern) else (pat, flags)
-        try:
-            written = re2_pattern(pattern, flags)
-        except PatternError as error:
-            self.tracer.refuse(
-                f"expected a pattern that RE2 holds in Python's meaning, got {error}; "
-                "match plain text with regex=False, or map the words of training"
-            )
-        return written
 
     # Case
 
@@ -186,7 +82,7 @@ class TextMethods:
 
     def len(self) -> Any:
         """Count code points."""
-        return self._count(self._lengths(self._characters()))
+        return self.count_of(self._lengths(self._characters()))
 
     def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
         """Cut a part out by positions."""
@@ -306,78 +202,6 @@ class TextMethods:
             self._op("Where", self._matches(f"(?s).*{literal(suffix)}"), cut, self._name)
         )
 
-    # Tests
-
-    def contains(
-        self,
-        pat: Any,
-        case: bool = True,
-        flags: int = 0,
-        na: Any = None,
-        regex: bool = True,
-    ) -> Any:
-        """Tell whether a pattern, or a text, is found."""
-        flags |= 0 if case else re.IGNORECASE
-        is_pattern = regex or isinstance(pat, re.Pattern)
-        inner = self._pattern(pat, flags) if is_pattern else literal(pat, flags=flags)
-        return self._truth(self._matches(f"(?s:.*)(?:{inner})(?s:.*)"), na)
-
-    def match(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
-        """Tell whether a pattern stands at the begin."""
-        flags |= 0 if case else re.IGNORECASE
-        return self._truth(self._matches(f"(?:{self._pattern(pat, flags)})(?s:.*)"), na)
-
-    def fullmatch(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
-        """Tell whether a pattern is the whole text."""
-        flags |= 0 if case else re.IGNORECASE
-        return self._truth(self._matches(self._pattern(pat, flags)), na)
-
-    def startswith(self, pat: Any, na: Any = None) -> Any:
-        """Tell whether a text, or one of several, stands at the begin."""
-        return self._truth(self._matches(f"(?s)(?:{_one_of(pat)}).*"), na)
-
-    def endswith(self, pat: Any, na: Any = None) -> Any:
-        """Tell whether a text, or one of several, stands at the end."""
-        return self._truth(self._matches(f"(?s).*(?:{_one_of(pat)})"), na)
-
-    def isdigit(self) -> Any:
-        """Tell whether all are digits."""
-        return self._all("isdigit")
-
-    def isnumeric(self) -> Any:
-        """Tell whether all are numeric."""
-        return self._all("isnumeric")
-
-    def isdecimal(self) -> Any:
-        """Tell whether all are decimal digits."""
-        return self._all("isdecimal")
-
-    def isalpha(self) -> Any:
-        """Tell whether all are letters."""
-        return self._all("isalpha")
-
-    def isalnum(self) -> Any:
-        """Tell whether all are letters or numeric."""
-        return self._all("isalnum")
-
-    def isspace(self) -> Any:
-        """Tell whether all are white space."""
-        return self._all("isspace")
-
-    def _all(self, test: str) -> Any:
-        """Test each code point; an empty text fails."""
-        pattern = f"[{in_ranges(test, is_python=self._is_python)}]+"
-        return self._truth(self._matches(pattern))
-
-    def count(self, pat: str, flags: int = 0) -> Any:
-        """Count how often a text stands in another; of a pattern, one of a single sign."""
-        parsed = self._pattern(pat, flags)
-        plain = re.sub(r"\\(.)", r"\1", pat)
-        if literal(plain) == parsed:
-            return self._count(self._op("Sub", self._splits(plain)[1], np.array(1)))
-        self.tracer.refuse("expected plain text to be counted, got a pattern")
-        return None
-
     # Splitting and replacing
 
     def _splits(self, delimiter: str) -> tuple[str, str]:
@@ -492,90 +316,9 @@ class TextMethods:
         return Value(name, OBJECT, features, value.decided)
 
 
-class Pieces:
-    """What ``Series.str.split`` gives: lists, of which one piece each can be taken."""
-
-    def __init__(self, series: "SymbolicSeries", delimiter: str, most: int) -> None:
-        self.tracer = series.tracer
-        self._series = series
-        self._delimiter = delimiter
-        self._most = most
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.tracer.refuse(f"expected one piece of a split text, .str[0], got .{name}")
-
-    def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            self.tracer.refuse("expected one piece of a split text, got several")
-        return self.get(at)
-
-    def _parts(self) -> tuple[str, str]:
-        options: dict[str, Any] = {"delimiter": self._delimiter}
-        if self._most > 0:
-            options["maxsplit"] = self._most
-        name = self._series.value.name
-        number = self.tracer.op("StringSplit", name, place=1, **options, outputs=2)
-        pieces = self.tracer.op("StringSplit", name, **options, outputs=2)
-        blank = self.tracer.op(
-            "Where", self.tracer.op("Equal", name, name), np.array("", object), name
-        )
-        pieces = self.tracer.op(
-            "Concat", pieces, self.tracer.op("Unsqueeze", blank, np.array([2])), axis=2
-        )
-        return pieces, self.tracer.op("Max", number, np.array(1))
-
-    def get(self, at: int) -> Any:
-        """Take one piece; null where there are fewer."""
-        tracer = self.tracer
-        pieces, number = self._parts()
-        place = (
-            tracer.op("Add", number, np.array(at))
-            if at < 0
-            else tracer.op("Add", tracer.op("Mul", number, np.array(0)), np.array(at))
-        )
-        is_in = tracer.op(
-            "And", tracer.op("GreaterOrEqual", place, np.array(0)), tracer.op("Less", place, number)
-        )
-        safe = tracer.op("Where", is_in, place, np.array(0))
-        taken = tracer.op(
-            "GatherElements", pieces, tracer.op("Unsqueeze", safe, np.array([2])), axis=2
-        )
-        taken = tracer.op("Squeeze", taken, np.array([2]))
-        taken = tracer.op("Where", is_in, taken, np.array("\0nan", object))
-        value = self._series.value
-        is_null = tracer.null_text(value.name)
-        taken = tracer.op("Where", is_null, value.name, taken)
-        features = tuple(replace(f, has_nan=True) for f in value.features)
-        return self._series.like(Value(taken, OBJECT, features, value.decided))
-
-    def len(self) -> Any:
-        """Count pieces."""
-        return TextMethods(self._series)._count(self._parts()[1])  # noqa: SLF001  # its other half
-
-    def expanded(self, most: int) -> Any:
-        """Give pieces as columns, as many as splits were allowed."""
-        if most < 1:
-            self.tracer.refuse(
-                "expected n= beside expand=True: the number of columns would depend on the batch"
-            )
-        return self.tracer.frame_of({at: self.get(at) for at in range(most + 1)})
-
-    @property
-    def str(self) -> "Pieces":
-        """Itself, to take a piece."""
-        return self
-
-
 def parsed_numbers(tracer: Tracer, value: Value, errors: str) -> Value:
     """Read numbers from text; see `parsing`."""
     return parsed_number(tracer, value, errors)
-
-
-def _one_of(pat: Any) -> str:
-    words = pat if isinstance(pat, tuple) else (pat,)
-    return "|".join(literal(word) for word in words)
 
 
 def _is_one_sign(pattern: str) -> bool:

@@ -15,7 +15,7 @@ from preproc.export.tracing.draws import drawn_rows
 from preproc.export.tracing.native import cells_of, native_of
 from preproc.export.tracing.steps import transform_of
 from preproc.graph import GraphBuilder
-from preproc.runtime.onnxrt import CpuExecutor
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import ROW_ERROR, TEXT, Column, Output, Rule
 
 SEED: Final = 0
@@ -69,7 +69,7 @@ def alone(scope: Scope, table: Table, convert: Convert, nudge: float = 0.0) -> A
             value, dtype = inner.cast(value, "int64"), "int64"
         poison: Any = "" if dtype == TEXT else None if dtype.startswith("float") else 0
         outputs.append((value, Output(f"out_{at}", "features", dtype, block.width, poison)))
-    executor = CpuExecutor(graph.finish(outputs))
+    executor = open_executor(graph.finish(outputs))
 
     def run(matrices: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], NDArray[np.int32]]:
         feeds = dict(zip(names, matrices, strict=True))
@@ -86,7 +86,7 @@ def real_rows(ground: Ground, table: Table) -> list[NDArray[Any]]:
     found = dict(rows)
     if made:
         wanted = [(block.value, _wire(block.dtype), block.width) for block in made]
-        found |= CpuExecutor(ground.graph.so_far(wanted)).execute(rows)
+        found |= open_executor(ground.graph.so_far(wanted)).execute(rows)
     return [found[block.value] for block in table.blocks]
 
 
