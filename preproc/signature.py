@@ -23,8 +23,11 @@ ROW_ERROR: Final = "row_error"
 MAX_EXACT_INTEGER: Final = 2**53
 """Largest magnitude up to which every integer is a float64 of its own."""
 
+NAT: Final = -(2**63)
+"""How a time that is none travels, as in numpy."""
+
 Kind = Literal["frame", "array", "vector"]
-Null = Literal["none", "nan"]
+Null = Literal["none", "nan", "nat"]
 Origin = Literal["oracle", "contract"]
 Role = Literal["label", "probabilities", "scores", "prediction", "features"]
 
@@ -45,7 +48,8 @@ class Column:
         1 for a column of a frame, the number of features for a 2-D array.
     domain
         What training knew of the values: ``{"categories": [...]}`` or ``{"range": [low, high]}``;
-        with ``"whole": true`` they are whole numbers that have nulls, as nullable integers are.
+        with ``"whole": true`` they are whole numbers that have nulls, as nullable integers are;
+        ``"time"`` is the dtype of times that travel as int64, such as ``datetime64[us, UTC]``.
     freshness
         Age limit of a looked-up value, None for a value that the caller knows.
     """
@@ -61,6 +65,11 @@ class Column:
     def is_text(self) -> bool:
         """Whether the values are text."""
         return self.dtype == TEXT
+
+    @property
+    def moment(self) -> str:
+        """Dtype of the times that int64 carries, in its unit since 1970 in UTC; else empty."""
+        return str((self.domain or {}).get("time", ""))
 
     @property
     def is_whole(self) -> bool:

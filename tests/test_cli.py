@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from preproc import Artifact
 from preproc.artifact import write_artifact
 from preproc.cli import app
+from preproc.graph import nodes_by_step
 from preproc.parity import spoil
 from preproc.runtime import BACKENDS
 
@@ -73,6 +74,15 @@ def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     assert done.exit_code == 3
     told = "absent (required): backend 'cuda': expected CUDAExecutionProvider "
     assert done.stdout.startswith(told)
+
+
+def test_inspect_lists_the_nodes_of_each_step(logistic_artifact: Artifact) -> None:
+    shown = CliRunner().invoke(app, ["inspect", str(logistic_artifact.path), "--steps"])
+    assert shown.exit_code == 0
+    steps = nodes_by_step(logistic_artifact.model)
+    assert all(step in shown.stdout for step in steps)
+    operators = [op for _, op, _ in next(n for step, n in steps.items() if "scale" in step)]
+    assert {"Sub", "Div"} <= set(operators)
 
 
 def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path) -> None:

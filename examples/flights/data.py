@@ -37,7 +37,8 @@ PUBLISHING_DELAY: Final = timedelta(minutes=70)
 LAST_TRAINING_MONTH: Final = 9
 
 CATEGORIES: Final = ("carrier", "origin", "dest")
-CALENDAR: Final = ("distance", "hour", "minute", "month", "weekday")
+DISTANCE: Final = "distance"
+DEPARTURE: Final = "departs_at"
 WEATHER: Final = (
     "temp",
     "dewp",
@@ -49,8 +50,9 @@ WEATHER: Final = (
     "pressure",
     "visib",
 )
-FEATURES: Final = (*CATEGORIES, *CALENDAR, *WEATHER)
+FEATURES: Final = (*CATEGORIES, DISTANCE, DEPARTURE, *WEATHER)
 LABEL: Final = "late"
+NEW_YORK: Final = "America/New_York"
 
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -62,11 +64,11 @@ class Split:
     Attributes
     ----------
     X_train
-        January to September, shape (n, 17), columns `FEATURES`, by scheduled departure.
+        January to September, shape (n, 14), columns `FEATURES`, by scheduled departure.
     y_train
         1 where the flight arrived late, else 0, int64, shape (n,).
     X_serve
-        October to December, shape (m, 17).
+        October to December, shape (m, 14).
     y_serve
         What became of them, int64, shape (m,).
     """
@@ -105,25 +107,23 @@ def read_flights(folder: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `CATEGORIES` as text, `CALENDAR` as int64 (weekday 0 is Monday), `LABEL` as int64 and
-        ``departs_at``, the scheduled departure in UTC. The index is the row of the file.
+        `CATEGORIES` as text, `DISTANCE` and `LABEL` as int64 and `DEPARTURE`, when the flight is
+        due to leave, in UTC. The index is the row of the file.
     """
     table = pd.read_csv(
         folder / "flights.csv.zip",
         usecols=[
-            *("year", "month", "day", "hour", "minute", "time_hour"),
+            *("minute", "time_hour"),
             *("carrier", "origin", "dest", "distance", "arr_delay"),
         ],
         dtype=dict.fromkeys(CATEGORIES, "str"),
     )
     arrived = table[table["arr_delay"].notna()]
-    local_day = pd.to_datetime(arrived[["year", "month", "day"]])
     hour_begins = pd.to_datetime(arrived["time_hour"], format=_TIME_FORMAT, utc=True)
     return arrived.assign(
-        weekday=local_day.dt.day_of_week.astype("int64"),
         departs_at=hour_begins + pd.to_timedelta(arrived["minute"], unit="min"),
         late=(arrived["arr_delay"] > LATE_AFTER_MIN).astype("int64"),
-    )[[*CATEGORIES, *CALENDAR, LABEL, "departs_at"]]
+    )[[*CATEGORIES, DISTANCE, LABEL, DEPARTURE]]
 
 
 def read_weather(folder: Path, *, publishing_delay: timedelta = PUBLISHING_DELAY) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def split(flights: pd.DataFrame) -> Split:
     flights
         As `flight_delays` gives them.
     """
-    is_training = flights["month"] <= LAST_TRAINING_MONTH
+    is_training = flights[DEPARTURE].dt.tz_convert(NEW_YORK).dt.month <= LAST_TRAINING_MONTH
     features, label = flights[list(FEATURES)], flights[LABEL]
     return Split(
         X_train=features[is_training],

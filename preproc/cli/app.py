@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from preproc.artifact import read_artifact, read_contract
+from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.cli.parity import parity
 from preproc.cli.terminal import BREACH, clear_errors, wide_console
 from preproc.contract import contract_to_json
 from preproc.errors import CheckError
+from preproc.graph import nodes_by_step
 from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
 
@@ -33,6 +34,7 @@ def inspect(
     artifact: ArtifactPath,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The contract as it is.")] = False,
+    steps: Annotated[bool, typer.Option("--steps", help="The nodes of each step.")] = False,
 ) -> None:
     """Show what an artifact takes, gives and refuses."""
     with clear_errors():
@@ -40,10 +42,14 @@ def inspect(
         if as_json:
             typer.echo(json.dumps(contract_to_json(contract), indent=1))
             return
+        if steps:
+            _print_steps(read_artifact(artifact))
+            return
         signature = contract.signature
         table = Table("direction", "name", "dtype", "width", "null or poison", title=contract.name)
         for column in signature.columns:
-            table.add_row("in", column.name, column.dtype, str(column.width), column.null or "")
+            kind = f"{column.dtype}, {column.moment}" if column.moment else column.dtype
+            table.add_row("in", column.name, kind, str(column.width), column.null or "")
         for output in signature.outputs:
             poison = "NaN" if output.poison is None else repr(output.poison)
             width = "" if output.width is None else str(output.width)
@@ -51,6 +57,16 @@ def inspect(
         console = Console()
         console.print(table)
         console.print(f"{len(signature.rules)} refusal rules; label: {contract.label or 'untold'}")
+
+
+def _print_steps(artifact: Artifact) -> None:
+    """List the nodes that each step became, with what they take."""
+    console = Console()
+    for step, nodes in nodes_by_step(artifact.model).items():
+        table = Table("value", "operator", "takes", title=step or "inputs and refusals")
+        for value, operator, inputs in nodes:
+            table.add_row(value, operator, ", ".join(inputs))
+        console.print(table)
 
 
 @app.command()

@@ -2,5 +2,7 @@
 
 from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.pipeline import export_pipeline
+from preproc.export.scope import Scope
+from preproc.export.table import Block, Feature, Table
 
-__all__ = ["GraphTransformer", "export_pipeline"]
+__all__ = ["Block", "Feature", "GraphTransformer", "Scope", "Table", "export_pipeline"]

@@ -3,14 +3,14 @@
 Single columns of real rows are changed, so that each odd value meets ordinary neighbours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from preproc.export.batches import Columns, cells_of, joined, repeated, spots_of
 from preproc.export.crossings import Edge, Probe, crossings, key_range
-from preproc.signature import Column, Signature
+from preproc.signature import NAT, Column, Signature
 
 MAX_WORDS: Final = 200
 """Categories a column that become rows of their own; the most are met among the real rows."""
@@ -65,15 +65,29 @@ def _largest_rows(spots: Mapping[str, Column], base: Columns) -> Columns:
     return _changed(base, changes)
 
 
-def missing_rows(signature: Signature, base: Columns, null_tokens: Sequence[str]) -> Columns:
-    """Make rows with one null, one unseen or one known category each."""
+def missing_rows(
+    signature: Signature, base: Columns, nulls_in: Callable[[str], Sequence[str]]
+) -> Columns:
+    """Make rows with one null, one unseen or one known category each.
+
+    Parameters
+    ----------
+    signature
+        Columns.
+    base
+        Real rows, the ground on which single columns are changed.
+    nulls_in
+        Column of text → its null tokens.
+    """
     changes: list[tuple[str, Any]] = []
     for spot, column in spots_of(signature, text=True).items():
         if column.is_text:
             known = list((column.domain or {}).get("categories", ()))[:MAX_WORDS]
-            changes += [(spot, word) for word in (*null_tokens, *UNSEEN, *known)]
+            changes += [(spot, word) for word in (*nulls_in(spot), *UNSEEN, *known)]
         elif column.dtype.startswith("float"):
             changes += [(spot, np.nan)]
+        elif column.moment:
+            changes += [(spot, NAT)]
     return _changed(base, changes)
 
 
@@ -84,7 +98,7 @@ def infinite_rows(signature: Signature, base: Columns) -> Columns:
         if column.dtype.startswith("float") and not column.is_whole:
             # One sign a column, in turns: the rule is the same for both.
             changes.append((spot, np.inf if len(changes) % 2 else -np.inf))
-        elif column.dtype in ("int64", "uint64"):
+        elif column.dtype in ("int64", "uint64") and not column.moment:
             changes += [(spot, 2**53 + 1)]
     return _changed(base, changes)
 

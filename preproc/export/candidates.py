@@ -1,7 +1,7 @@
 """Rows that a proof asks about: real ones, and those made to lie where the pipeline is delicate."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from preproc.export.boundary import boundary_rows, infinite_rows, missing_rows
 from preproc.export.crossings import edges_in
 from preproc.export.decisions import change_rows, decision_pairs
 from preproc.export.priors import prior_rows
+from preproc.export.tracing import is_traceable
 
 if TYPE_CHECKING:
     from preproc.export.proof import Evidence
@@ -53,7 +54,7 @@ def candidates_of(
     candidates = {
         "real": real,
         "boundary": joined([batch for batches in boundary.values() for batch in batches]),
-        "missing": missing_rows(probe.signature, real, evidence.oracle.null_tokens),
+        "missing": missing_rows(probe.signature, real, _nulls_in(evidence)),
         "refused": infinite_rows(probe.signature, real),
     }
     return candidates, sources
@@ -78,3 +79,20 @@ def _decisions(evidence: "Evidence", real: Columns, anchors: Anchors | None) -> 
 
 def _count(rows: Mapping[str, NDArray[np.generic]]) -> int:
     return len(next(iter(rows.values())))
+
+
+def _nulls_in(evidence: "Evidence") -> Callable[[str], Sequence[str]]:
+    """Tell the null tokens of a column of text.
+
+    User code tells None and NaN apart by the dtype of the column, so it is asked only about nulls
+    that the dtype holds; scikit-learn's own steps take both.
+    """
+    read = {
+        source
+        for step in evidence.steps
+        if is_traceable(step.fitted)
+        for feature in step.taken.features
+        for source in feature.sources
+    }
+    oracle = evidence.oracle
+    return lambda name: oracle.nulls_in([name]) if name in read else oracle.null_tokens

@@ -1,7 +1,7 @@
 """Training data → the columns of the contract: exactly those that the fitted pipeline reads."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -12,12 +12,16 @@ from sklearn.pipeline import Pipeline
 from preproc.errors import ExportError
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table
+from preproc.export.tracing.zones import WINDOW
 from preproc.runtime.feeding import (
     array_of,
     frame_of,
     is_nullable_number,
     is_sparse,
     is_vector,
+    moment_of,
+    ticks,
+    unit_of,
 )
 from preproc.signature import MAX_EXACT_INTEGER, ROW_ERROR, TEXT, Column, Null, Signature
 
@@ -119,8 +123,15 @@ def root_table(scope: Scope, data: Any, signature: Signature) -> Table:
     for name in frame_of(data).columns:
         column = known.get(name, Column(name, "unread"))
         value = scope.graph.input(column) if name in known else ""
-        blocks.append(Block(value, column.dtype, (_raw_feature(name, column.dtype),)))
-    return Table(tuple(blocks))
+        feature = _raw_feature(name, column.dtype)
+        blocks.append(Block(value, column.moment or column.dtype, (feature,)))
+    return Table(tuple(blocks), frame=frame_kind(data))
+
+
+def frame_kind(data: Any) -> Literal["pandas", "polars"]:
+    """Tell frames of pandas from those of other libraries, which have expressions of their own."""
+    is_pandas = nw.from_native(data, eager_only=True).implementation.is_pandas_like()
+    return "pandas" if is_pandas else "polars"
 
 
 def _raw_feature(name: str, dtype: str) -> Feature:
@@ -150,10 +161,24 @@ def _number_null(dtype: str) -> Null | None:
     return "nan" if dtype.startswith("float") else None
 
 
+def _moment_column(name: str, moment: str) -> Column:
+    """Describe times: the unit and zone of training, and the range that is proved and declared."""
+    unit, zone = unit_of(moment), moment.rstrip("]").partition(", ")[2]
+    widest = (1678, 2262) if unit == "ns" else (1, 10_000)
+    years = WINDOW if zone and zone != "UTC" else widest
+    low, high = (np.datetime64(f"{year:04d}-01-01", "s") for year in years)
+    per_second = ticks(moment)
+    limits = [int(low.astype(np.int64)) * per_second, int(high.astype(np.int64)) * per_second - 1]
+    return Column(name, "int64", "nat", domain={"time": moment, "range": limits})
+
+
 def _column(series: nw.Series[Any]) -> Column:
     name = series.name
     if name == ROW_ERROR:
         raise ExportError("", f"field {name!r}: expected another name, this one is an output's")
+    moment = moment_of(series)
+    if moment:
+        return _moment_column(name, moment)
     if is_nullable_number(series):
         limits = [0, 1] if series.dtype == nw.Boolean else [-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER]
         is_whole = not series.dtype.is_float()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
-from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of
+from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of, unit_of
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
 
 METHODS: Final[Mapping[str, str]] = {
@@ -31,7 +31,7 @@ class Oracle:
     def __init__(self, pipeline: Any, data: Any, signature: Signature) -> None:
         self.pipeline = pipeline
         self.signature = signature
-        self._like = _first_row(data)
+        self.like = _first_row(data)
         self._names = _odd_names(data)
 
     @property
@@ -39,8 +39,20 @@ class Oracle:
         """Text nulls that data of training's kind can hold: polars and pyarrow know one."""
         if self.signature.kind != "frame":
             return (NULL_NONE, NULL_NAN)
-        frame = nw.from_native(self._like, eager_only=True)
+        frame = nw.from_native(self.like, eager_only=True)
         return (NULL_NONE, NULL_NAN) if frame.implementation.is_pandas_like() else (NULL_NONE,)
+
+    def nulls_in(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Text nulls that some columns of training's dtypes can hold.
+
+        A text dtype of pandas holds NaN alone; objects hold None as well.
+        """
+        found = self.null_tokens
+        kinds = getattr(self.like, "dtypes", None)
+        is_typed = [
+            n for n in names if kinds is not None and n in kinds and str(kinds[n]) != "object"
+        ]
+        return tuple(t for t in found if t != NULL_NONE) if is_typed and len(found) > 1 else found
 
     def answer(self, columns: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
         """Ask for one output of a batch by its key; raises what scikit-learn raises."""
@@ -56,7 +68,7 @@ class Oracle:
             if is_frame:
                 one = one.to_native()
                 is_pandas = nw.dependencies.is_pandas_dataframe(one)
-                one = _categorized(one, self._like) if is_pandas else one
+                one = _categorized(one, self.like) if is_pandas else one
             yield one
 
     def ask(self, data: Any, key: str) -> NDArray[Any]:
@@ -121,20 +133,23 @@ class Oracle:
             values = columns[column.name]
             if self.signature.kind == "vector":
                 values = values.reshape(-1)
-            if is_sparse(self._like):
+            if is_sparse(self.like):
                 return csr_array(values)
             return nulls_of(values) if column.is_text else values
-        like = nw.from_native(self._like, eager_only=True)
+        like = nw.from_native(self.like, eager_only=True)
         flat = {c.name: columns[c.name].reshape(-1) for c in self.signature.columns}
         texts = {c.name for c in self.signature.columns if c.dtype == TEXT}
         if like.implementation.is_pandas_like():
-            rebuilt = _pandas(flat, texts, self._like)
-            return rebuilt if self._names is None else _renamed(rebuilt, self._like, self._names)
+            rebuilt = pandas_frame(flat, texts, self.like)
+            return rebuilt if self._names is None else _renamed(rebuilt, self.like, self._names)
         # Lists, for a null in front of an object array makes polars give up on its text.
         data = {name: nulls_of(v).tolist() if name in texts else v for name, v in flat.items()}
         for column in self.signature.columns:
             if column.dtype != TEXT and column.is_whole and column.dtype == "float64":
                 data[column.name] = [None if v != v else int(v) for v in flat[column.name]]  # noqa: PLR0124  # NaN
+            elif column.moment:
+                times = flat[column.name].view(f"datetime64[{unit_of(column.moment)}]")
+                data[column.name] = times.astype("datetime64[us]").astype(object).tolist()
         schema = {name: like.schema[name] for name in flat}
         return nw.from_dict(data, schema=schema, backend=like.implementation).to_native()
 
@@ -193,14 +208,17 @@ def _dense(result: Any) -> NDArray[Any]:
     return array.astype(object) if array.dtype.kind in "OU" else array
 
 
-def _pandas(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> Any:
+def pandas_frame(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> Any:
+    """Build a pandas frame with the dtypes of another; text carries null tokens."""
     import pandas as pd  # noqa: PLC0415  # only where training used it
 
     frame = {}
     for name, values in columns.items():
         own = like[name].dtype
         is_category = isinstance(own, pd.CategoricalDtype)
-        if name not in texts:
+        if own.kind == "M":
+            frame[name] = _times(values, own)
+        elif name not in texts:
             is_own_null = not isinstance(own, np.dtype | pd.CategoricalDtype)
             frame[name] = pd.Series(values).astype(own) if is_own_null else pd.Series(values)
         else:
@@ -209,6 +227,17 @@ def _pandas(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any) -> 
             has_none = any(cell is None for cell in cells)
             frame[name] = pd.Series(cells, dtype=object if has_none or is_category else own)
     return _categorized(pd.DataFrame(frame), like)
+
+
+def _times(epoch: NDArray[np.int64], own: Any) -> Any:
+    """Turn int64 in the unit of training into times, on the clock of training."""
+    import pandas as pd  # noqa: PLC0415  # only where training used it
+
+    zone = getattr(own, "tz", None)
+    series = pd.Series(
+        epoch.astype(np.int64).view(f"datetime64[{own.unit if zone else np.datetime_data(own)[0]}]")
+    )
+    return series.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else series
 
 
 def _categorized(frame: Any, like: Any) -> Any:

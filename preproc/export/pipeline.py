@@ -26,12 +26,14 @@ from preproc.export.converters import (
     convert_transformer,
 )
 from preproc.export.converters.compose import SEARCHES, step_of
+from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
 from preproc.export.freshness import with_freshness
 from preproc.export.oracle import Oracle
 from preproc.export.proof import Evidence, Proof, prove_graph
-from preproc.export.scope import Scope, Step
+from preproc.export.sampling import sample_rows
+from preproc.export.scope import Ground, Scope, Step
 from preproc.export.table import Table
 from preproc.graph import Doubt, GraphBuilder, expose, fast, is_inside, pruned
 from preproc.naming import wire_names, wire_numbers
@@ -39,6 +41,8 @@ from preproc.runtime.session import MODES, session_of
 from preproc.signature import Output, Signature
 
 SEED: Final = 0
+GROUND_ROWS: Final = 128
+"""Real rows on which steps of the user's own are proved while they are converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def export_pipeline(
     float32: Sequence[str] = (),
     label: str = "",
     freshness: Mapping[str, Mapping[str, Any]] | None = None,
+    converters: Mapping[type, TransformerConverter] | None = None,
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
 
@@ -120,6 +125,10 @@ def export_pipeline(
         Column that a caller looks up → what the look-up may be: ``allowed``, statuses among
         ``OK``, ``STALE``, ``DEFAULT`` and ``TIMEOUT``; ``max_age_s``, age limit in seconds or
         None; ``breach``, ``refuse`` or ``flag``. By default ``OK`` alone, of any age, else refuse.
+    converters
+        Class of a transformer → function of a `Scope`, a fitted object of exactly that class and a
+        `Table` that adds its nodes and returns a table. What it builds is proved against
+        ``transform`` on real and drawn rows, as all else is.
 
     Returns
     -------
@@ -139,7 +148,7 @@ def export_pipeline(
         raise ExportError("", f"mode: expected one of {sorted(MODES)}, got {mode!r}")
     check_name(name)
     check_is_fitted(pipeline)
-    graph = convert(pipeline, X, outputs)
+    graph = convert(pipeline, X, outputs, converters)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
     check_float32(graph, mode, float32)
     contract = replace(
@@ -174,8 +183,11 @@ def convert(
     pipeline: Any,
     X: Any,  # noqa: N803  # scikit-learn's name
     outputs: Sequence[str] | Mapping[str, str] | None = None,
+    converters: Mapping[type, TransformerConverter] | None = None,
 ) -> Graph:
     """Convert a fitted pipeline to its public graph, without proving it.
+
+    Steps of the user's own alone are proved, each by itself.
 
     Raises
     ------
@@ -184,7 +196,9 @@ def convert(
     """
     signature = signature_of(pipeline, X)
     builder = GraphBuilder()
-    scope = Scope(builder, "", convert_transformer, convert_model)
+    rows = sample_rows(X, GROUND_ROWS, signature, SEED)
+    ground = Ground(builder, rows, Oracle(pipeline, X, signature), converters or {})
+    scope = Scope(builder, "", convert_transformer, convert_model, ground=ground)
     answers = answers_of(scope, pipeline, root_table(scope, X, signature))
     chosen = choose_answers(answers, outputs, [column.name for column in signature.columns])
     whole = builder.finish([(answer.value, output) for answer, output in chosen])

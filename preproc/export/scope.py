@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from preproc.errors import ExportError
 from preproc.graph import GraphBuilder, element_type
@@ -13,6 +13,7 @@ from preproc.signature import Origin
 
 if TYPE_CHECKING:
     from preproc.export.answers import Answer
+    from preproc.export.oracle import Oracle
     from preproc.export.table import Table
 
 
@@ -39,6 +40,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What a conversion may look at besides the fitted steps.
+
+    Attributes
+    ----------
+    graph
+        The whole graph under construction.
+    rows
+        Some real rows: input column → array (rows, width).
+    oracle
+        Builds data of training's kind.
+    converters
+        The caller's own, by class.
+    """
+
+    graph: GraphBuilder
+    rows: Mapping[str, NDArray[Any]]
+    oracle: "Oracle"
+    converters: Mapping[type, Callable[["Scope", Any, "Table"], "Table"]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where a converter adds its nodes.
 
@@ -54,6 +77,8 @@ class Scope:
         Converts any predictor, likewise.
     steps
         All steps converted so far, in the order in which they finished; shared by all scopes.
+    ground
+        What steps of the user's own are proved on; None where nothing is to be proved.
     """
 
     graph: GraphBuilder
@@ -61,6 +86,7 @@ class Scope:
     dispatch: Callable[["Scope", Any, "Table"], "Table"]
     dispatch_model: Callable[["Scope", Any, "Table"], tuple["Answer", ...]]
     steps: list[Step] = field(default_factory=list)
+    ground: Ground | None = None
 
     def op(self, op_type: str, *inputs: str | ArrayLike, **attributes: Any) -> str:
         """Add a node named by the path; see `GraphBuilder.op`."""

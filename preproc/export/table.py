@@ -91,11 +91,14 @@ class Table:
         Whether scikit-learn holds this value as a sparse matrix: it then sums in another order.
     is_flat
         Whether scikit-learn gives this value, one column, as an array (n,).
+    frame
+        Whether it is a frame, of which library; features are named by its columns then.
     """
 
     blocks: tuple[Block, ...]
     is_sparse: bool = False
     is_flat: bool = False
+    frame: Literal["", "pandas", "polars"] = ""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -119,7 +122,7 @@ def take(scope: Scope, table: Table, columns: Sequence[int]) -> Table:
             value = scope.op("Gather", block.value, np.array(group), axis=1)
             features = tuple(block.features[at] for at in group)
             blocks.append(replace(block, value=value, features=features))
-    return Table(tuple(blocks), table.is_sparse)
+    return Table(tuple(blocks), table.is_sparse, frame=table.frame)
 
 
 def _runs(owners: Sequence[tuple[Block, int]]) -> list[tuple[Block, list[int]]]:
@@ -151,6 +154,7 @@ def numbers(scope: Scope, table: Table) -> Block:
     if TEXT in dtypes:
         names = [f.name for b in table.blocks if b.dtype == TEXT for f in b.features]
         raise scope.error(f"expected numbers, got text columns {names}; encode them first")
+    _refuse_times(scope, table)
     joined = np.result_type(*dtypes)
     if joined.kind == "f" and joined != np.float64:
         raise scope.error(f"expected float64 columns, got {joined}; train in float64")
@@ -167,8 +171,19 @@ def numbers(scope: Scope, table: Table) -> Block:
     return replace(joined_block, value=value, features=table.features)
 
 
+def _refuse_times(scope: Scope, table: Table) -> None:
+    times = [block for block in table.blocks if block.dtype.startswith(("datetime", "timedelta"))]
+    if times:
+        names = [feature.name for block in times for feature in block.features]
+        raise scope.error(
+            f"expected numbers, got times {names}; derive numbers from them in a transformer, such "
+            "as X['t'].dt.hour, or seconds between two of them"
+        )
+
+
 def joined(scope: Scope, table: Table) -> Block:
     """Join a table as numpy does: to the common dtype of its parts."""
+    _refuse_times(scope, table)
     dtypes = [block.dtype for block in table.blocks]
     if TEXT in dtypes:
         return texts(scope, table)
@@ -194,6 +209,12 @@ def _join(scope: Scope, blocks: Sequence[Block], dtype: str) -> Block:
 
 def _widened(scope: Scope, block: Block) -> Block:
     """Cast integers and booleans to float64, refusing what float64 would round."""
+    refuse_inexact(scope, block)
+    return replace(block, value=scope.cast(block.value, "float64"), dtype="float64")
+
+
+def refuse_inexact(scope: Scope, block: Block) -> None:
+    """Refuse integers that float64 would round, as the contract says."""
     if block.dtype in ("int64", "uint64"):
         limit = np.array(MAX_EXACT_INTEGER, block.dtype)
         broken = scope.op("Greater", block.value, limit)
@@ -205,7 +226,6 @@ def _widened(scope: Scope, block: Block) -> Block:
             "expected an integer of magnitude at most 2^53, which float64 holds exactly",
             origin="contract",
         )
-    return replace(block, value=scope.cast(block.value, "float64"), dtype="float64")
 
 
 def refuse_infinite(scope: Scope, block: Block, text: str) -> Block:

@@ -16,6 +16,7 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper, numpy_helper
 
+from preproc.graph.pruning import pruned
 from preproc.signature import ROW_ERROR, TEXT, Column, Origin, Output, Rule
 
 OPSET: Final = 21
@@ -29,6 +30,7 @@ MARK: Final = " of "
 REFUSALS: Final = "refuse"
 """Path of the nodes that join the rules and put the poison in."""
 
+_NEUTRAL: Final[Mapping[str, float]] = {"Add": 0.0, "Div": 1.0, "Mul": 1.0, "Sub": 0.0}
 _SMALL_INTEGERS: Final = frozenset(["int8", "int16", "uint16", "uint32"])
 _NO_ERROR: Final = np.iinfo(np.int32).max
 
@@ -65,6 +67,7 @@ class GraphBuilder:
         self._broken: list[str] = []
         self._rules: list[Rule] = []
         self._doubts: list[Doubt] = []
+        self._described: list[onnx.ValueInfoProto] = []
 
     @property
     def doubts(self) -> tuple["Doubt", ...]:
@@ -108,6 +111,7 @@ class GraphBuilder:
         scope: str = "",
         domain: str = "",
         place: int = 0,
+        outputs: int = 1,
         **attributes: Any,
     ) -> str:
         """Add a node with one output; the same operation on the same values is done once.
@@ -123,7 +127,9 @@ class GraphBuilder:
         domain
             Empty for ``ai.onnx``.
         place
-            Which of several outputs is wanted; those before it get names that nobody uses.
+            Which of several outputs is wanted; the others get names that nobody uses.
+        outputs
+            How many the operator has at least.
         attributes
             Attributes of the operator; arrays become tensors.
 
@@ -132,7 +138,7 @@ class GraphBuilder:
         str
             Name of the output.
         """
-        names = [item if isinstance(item, str) else self.constant(item) for item in inputs]
+        names = self._names(op_type, inputs, scope)
         is_plain = all(isinstance(item, int | float | str) for item in attributes.values())
         same = (op_type, domain, place, *names, *sorted(attributes.items())) if is_plain else None
         if same in self._made:
@@ -144,13 +150,36 @@ class GraphBuilder:
             key: _tensor(item, key) if isinstance(item, np.ndarray) else item
             for key, item in attributes.items()
         }
-        unused = [f"{name}_{before}" for before in range(place)]
+        given = [name if at == place else f"{name}_{at}" for at in range(max(place + 1, outputs))]
         self._nodes.append(
-            helper.make_node(op_type, names, [*unused, name], name=name, domain=domain, **ready)
+            helper.make_node(op_type, names, given, name=name, domain=domain, **ready)
         )
         if same:
             self._made[same] = name
         return name
+
+    def _names(self, op_type: str, inputs: Sequence[str | ArrayLike], scope: str) -> list[str]:
+        """Name the inputs; a constant that the runtime would take for a neutral one is computed.
+
+        ONNX Runtime leaves out a factor of 1 and a summand of 0, and narrows a float64 to float32
+        to tell: what is 1 + 1e-9 or 1e-46 would be left out as well.
+        """
+        neutral = _NEUTRAL.get(op_type)
+        values = [item for item in inputs if isinstance(item, str)]
+        names = []
+        for item in inputs:
+            if isinstance(item, str):
+                names.append(item)
+            elif neutral is not None and values and _is_nearly(np.asarray(item), neutral):
+                size = self.op("Shape", values[0], scope=scope, start=0, end=1)
+                nothing = self.op("Cast", size, scope=scope, to=element_type("float64"))
+                nothing = self.op("Mul", nothing, np.array(0.0), scope=scope)
+                cell = self.constant(np.asarray(item).reshape(1))
+                is_there = self.op("Equal", nothing, np.array(0.0), scope=scope)
+                names.append(self.op("Where", is_there, cell, np.array([np.nan]), scope=scope))
+            else:
+                names.append(self.constant(item))
+        return names
 
     def mark(self, value: str, function: str, argument: str) -> str:
         """Say what a value is a function of, for rewrites that know a shorter way; give it back."""
@@ -178,6 +207,28 @@ class GraphBuilder:
         self._broken.append(broken)
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
+
+    def describe(self, value: str, dtype: str, shape: Sequence[int | str]) -> None:
+        """Tell dtype and shape of a value that no inference of ONNX knows."""
+        if value not in {info.name for info in self._described}:
+            info = helper.make_tensor_value_info(value, element_type(dtype), list(shape))
+            self._described.append(info)
+
+    def so_far(self, values: Sequence[tuple[str, str, int]]) -> onnx.ModelProto:
+        """Make a model of what there is that gives inner values: name, dtype, width of each."""
+        infos = [
+            helper.make_tensor_value_info(value, element_type(dtype), ["N", width])
+            for value, dtype, width in dict.fromkeys(values)
+        ]
+        graph = helper.make_graph(
+            self._nodes,
+            "so_far",
+            self._inputs,
+            infos,
+            self._initializers,
+            value_info=self._described,
+        )
+        return pruned(checked_model(graph))
 
     def parts(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
         """Give nodes and constants so far, for a graph inside another one."""
@@ -224,7 +275,13 @@ class GraphBuilder:
         )
         infos.append(helper.make_tensor_value_info(ROW_ERROR, onnx.TensorProto.INT32, ["N"]))
         graph = helper.make_graph(
-            self._nodes, "preproc", self._inputs, infos, self._initializers, doc_string=doc
+            self._nodes,
+            "preproc",
+            self._inputs,
+            infos,
+            self._initializers,
+            doc_string=doc,
+            value_info=self._described,
         )
         return checked_model(graph)
 
@@ -267,6 +324,15 @@ class GraphBuilder:
         return self.op("Where", unbroken, np.array(0, np.int32), first, scope=scope)
 
 
+def _is_nearly(item: NDArray[Any], neutral: float) -> bool:
+    """Whether a single float64 is not neutral but becomes so in float32."""
+    if item.dtype != np.float64 or item.size != 1:
+        return False
+    cell = float(item.reshape(-1)[0])
+    with np.errstate(all="ignore"):
+        return cell != neutral and float(np.float32(cell)) == neutral
+
+
 def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
     """Wrap a graph into a model with our operator sets and check it strictly."""
     domains = {node.domain for node in graph.node} | {""}
@@ -284,9 +350,11 @@ def checked_model(graph: onnx.GraphProto) -> onnx.ModelProto:
 
 
 def element_type(dtype: str) -> int:
-    """ONNX element type of a dtype of the contract."""
+    """ONNX element type of a dtype of the contract; times are int64 in their unit."""
     if dtype == TEXT:
         return int(onnx.TensorProto.STRING)
+    if dtype.startswith(("datetime64", "timedelta64")):
+        return int(onnx.TensorProto.INT64)
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 

@@ -262,5 +262,6 @@ def _host(
         list(public.input),
         outputs,
         [*public.initializer, *constants],
+        value_info=public.value_info,
     )
     return pruned(checked_model(graph))

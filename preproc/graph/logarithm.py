@@ -96,6 +96,38 @@ def log1p(graph: GraphBuilder, x: str, *, scope: str) -> str:
     return graph.mark(value, "log1p", x)
 
 
+def binary_logarithm(graph: GraphBuilder, x: str, *, scope: str) -> str:
+    """Compute the logarithm to base 2; powers of 2 give whole numbers. As for `logarithm`."""
+    return _to_base(graph, x, 2, scope)
+
+
+def decimal_logarithm(graph: GraphBuilder, x: str, *, scope: str) -> str:
+    """Compute the logarithm to base 10; powers of 10 give whole numbers. As for `logarithm`."""
+    return _to_base(graph, x, 10, scope)
+
+
+def _to_base(graph: GraphBuilder, x: str, base: int, scope: str) -> str:
+    """Multiply the logarithm, in two parts, by 1 / log(base), in two parts."""
+
+    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
+        return graph.op(op_type, *inputs, scope=scope)
+
+    with localcontext() as context:
+        context.prec = 60
+        exact = 1 / Decimal(base).ln()
+        coarse = float((exact * 2**24).to_integral_value() / 2**24)
+        fine = float(exact - Decimal(coarse))
+    is_plain = op("And", op("Greater", x, np.array(0.0)), op("Less", x, np.array(np.inf)))
+    safe = op("Where", is_plain, x, np.array(1.0))
+    mantissa, exponent = mantissa_exponent(graph, safe, scope=scope)
+    total, small = two_sum(graph, *_parts_of(graph, mantissa, exponent, None, scope), scope=scope)
+    first, second = halves(graph, total, scope=scope)
+    head = op("Mul", first, np.array(coarse))
+    rest = op("Add", op("Mul", second, np.array(coarse)), op("Mul", small, np.array(coarse)))
+    rest = op("Add", rest, op("Mul", op("Add", total, small), np.array(fine)))
+    return op("Where", is_plain, op("Add", head, rest), _beyond(graph, x, scope))
+
+
 def _beyond(graph: GraphBuilder, x: str, scope: str) -> str:
     """Give the logarithm of 0, infinity, NaN and what is below 0."""
 
@@ -108,6 +140,14 @@ def _beyond(graph: GraphBuilder, x: str, scope: str) -> str:
 
 def _log_of(graph: GraphBuilder, mantissa: str, exponent: str, rest: str | None, scope: str) -> str:
     """Compute log((m + rest) · 2^k) for 1 <= m < 2 and a rest below the last bit of m."""
+    total, small = _parts_of(graph, mantissa, exponent, rest, scope)
+    return graph.op("Add", total, small, scope=scope)
+
+
+def _parts_of(
+    graph: GraphBuilder, mantissa: str, exponent: str, rest: str | None, scope: str
+) -> tuple[str, str]:
+    """Compute the same as a number and what it lacks."""
     carry, high, low = _tables()
 
     def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
@@ -133,5 +173,4 @@ def _log_of(graph: GraphBuilder, mantissa: str, exponent: str, rest: str | None,
     for degree in range(_DEGREE - 1, 1, -1):
         series = op("Add", op("Mul", series, ratio), np.array((-1.0) ** (degree + 1) / degree))
     small = op("Mul", op("Mul", ratio, ratio), series)
-    small = op("Add", op("Add", lost, op("Add", base_low, ratio_rest)), small)
-    return op("Add", total, small)
+    return total, op("Add", op("Add", lost, op("Add", base_low, ratio_rest)), small)

@@ -79,6 +79,7 @@ def pack(public: onnx.ModelProto) -> PackedGraph:
         inputs,
         list(graph.output),
         [*graph.initializer, *taker.initializers],
+        value_info=graph.value_info,
     )
     return PackedGraph(checked_model(packed), places, totals)
 

@@ -100,6 +100,7 @@ class View:
             list(self.public.graph.input),
             list(self.public.graph.output),
             [*self.public.graph.initializer, *added],
+            value_info=self.public.graph.value_info,
         )
         return pruned(checked_model(graph))
 

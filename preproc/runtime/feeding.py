@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from preproc.errors import SignatureError
 from preproc.signature import (
     MAX_EXACT_INTEGER,
+    NAT,
     NULL_NAN,
     NULL_NONE,
     NULL_TOKENS,
@@ -206,7 +207,70 @@ def _fits(series: nw.Series[Any]) -> bool:
     return low is None or bool(low >= -MAX_EXACT_INTEGER and high <= MAX_EXACT_INTEGER)
 
 
+def unit_of(moment: str) -> str:
+    """Tell the unit of a dtype such as ``datetime64[us, UTC]``."""
+    return moment.partition("[")[2].rstrip("]").partition(",")[0]
+
+
+def ticks(moment: str, seconds: int = 1) -> int:
+    """Count the units of a dtype such as ``timedelta64[us]`` in some seconds."""
+    unit: Any = unit_of(moment)
+    return int(np.timedelta64(seconds, "s") // np.timedelta64(1, unit))
+
+
+def epoch_of(name: str, times: NDArray[Any], moment: str) -> NDArray[np.int64]:
+    """Count times in the contract's unit since 1970; NaT is the smallest int64.
+
+    Raises
+    ------
+    SignatureError
+        When a time is finer than the unit, or beyond what it holds.
+    """
+    own = f"datetime64[{unit_of(moment)}]"
+    with np.errstate(over="ignore"):
+        counted = times.astype(own)
+    is_null = np.isnat(times)
+    back = counted.astype(times.dtype)
+    if (back[~is_null] != times[~is_null]).any():
+        raise SignatureError(name, f"expected times that {own} holds, got finer or later ones")
+    epoch: NDArray[np.int64] = counted.astype(np.int64)
+    epoch[is_null] = NAT
+    return epoch
+
+
+def moment_of(series: nw.Series[Any]) -> str:
+    """Dtype of a series of times, such as ``datetime64[us, UTC]``; empty for anything else."""
+    if series.implementation.is_pandas_like():
+        # narwhals knows no zones whose names hold an underscore.
+        dtype = str(series.to_native().dtype)
+        return dtype if dtype.startswith("datetime64[") else ""
+    if series.dtype == nw.Date:
+        return "datetime64[D]"
+    if not isinstance(series.dtype, nw.Datetime):
+        return ""
+    zone = f", {series.dtype.time_zone}" if series.dtype.time_zone else ""
+    return f"datetime64[{series.dtype.time_unit}{zone}]"
+
+
+def _times(series: nw.Series[Any], column: Column, moment: str) -> NDArray[np.int64]:
+    """Take times of a frame, in UTC; a time zone must be there where training had one."""
+    has_zone = "," in moment
+    if has_zone != ("," in column.moment):
+        wanted = "times with a zone" if "," in column.moment else "times without a zone"
+        raise SignatureError(column.name, f"expected {wanted}, got {moment}")
+    if series.implementation.is_pandas_like():
+        native = series.to_native()
+        times = (native.dt.tz_convert(None) if has_zone else native).to_numpy()
+    else:
+        if has_zone:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        times = series.to_numpy()
+    return epoch_of(column.name, times, column.moment)
+
+
 def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
+    if column is not None and column.moment and (moment := moment_of(series)):
+        return _times(series, column, moment)
     if column is not None and column.dtype == "float64":
         is_whole = column.is_whole and not series.dtype.is_float()
         is_number = series.dtype.is_numeric() or series.dtype == nw.Boolean
@@ -228,6 +292,8 @@ def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any
     if not isinstance(values, np.ndarray):
         problem = f"expected an array, got {type(values).__name__}; use numpy.asarray"
         raise SignatureError(str(name), problem)
+    if column is not None and column.moment and values.dtype.kind == "M":
+        return epoch_of(column.name, values, column.moment)
     if column is None or not column.is_text or values.dtype.kind not in "OUT":
         return values
     return _with_tokens(column.name, values)

@@ -207,7 +207,8 @@ def _companions(column: Column) -> tuple[str, str]:
 def _note(column: Column) -> str:
     if column.width > 1:
         return f"{column.dtype}, {column.width} values"
-    return f"{column.dtype}, " + (f"absent: {column.null}" if column.null else "required")
+    kind = f"int64 for {column.moment}, since 1970 in UTC" if column.moment else column.dtype
+    return f"{kind}, " + (f"absent: {column.null}" if column.null else "required")
 
 
 def _number(name: str, wire: Mapping[str, int]) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preproc.contract import Contract
 from preproc.errors import ArtifactError
-from preproc.signature import NULL_TOKENS, ROW_ERROR, Column, Signature
+from preproc.signature import NAT, NULL_TOKENS, ROW_ERROR, Column, Signature
 from preproc_server.schema import Field, Schema, descriptor_of, schema_of
 
 ABSENT: Final = object()
@@ -129,7 +129,9 @@ def write_predictions(
 def _slot(field: Field, column: Column | None) -> Slot:
     fill: object = None
     if column is not None:
-        fill = NULL_TOKENS[column.null] if column.is_text and column.null else np.nan
+        fill = NAT if column.null == "nat" else np.nan
+        if column.is_text and column.null:
+            fill = NULL_TOKENS[column.null]
         if column.width > 1 or column.null is None:
             fill = ABSENT
     return Slot(field.original, field.name, field.is_repeated, fill, column)

@@ -19,8 +19,9 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from examples.flights.data import (
-    CALENDAR,
     CATEGORIES,
+    DEPARTURE,
+    DISTANCE,
     FEATURES,
     WEATHER,
     Split,
@@ -171,7 +172,8 @@ def test_flights_come_by_departure(flights: pd.DataFrame) -> None:
 def test_dtypes_are_those_of_the_contract(flights: pd.DataFrame) -> None:
     want = {
         **dict.fromkeys(CATEGORIES, "str"),
-        **dict.fromkeys(CALENDAR, "int64"),
+        DISTANCE: "int64",
+        DEPARTURE: "datetime64[us, UTC]",
         **dict.fromkeys(WEATHER, "float64"),
     }
     assert {name: str(flights[name].dtype) for name in FEATURES} == want
@@ -184,8 +186,9 @@ def test_nothing_but_weather_is_missing(flights: pd.DataFrame) -> None:
 
 def test_year_is_cut_after_september(parts: Split) -> None:
     assert (len(parts.X_train), len(parts.X_serve)) == (244_737, 82_609)
-    assert set(parts.X_train["month"]) == set(range(1, 10))
-    assert set(parts.X_serve["month"]) == {10, 11, 12}
+    for part, months in ((parts.X_train, range(1, 10)), (parts.X_serve, range(10, 13))):
+        local = part[DEPARTURE].dt.tz_convert(str(NEW_YORK))
+        assert set(local.dt.month) == set(months)
 
 
 def test_only_features_reach_the_model(parts: Split) -> None:

@@ -210,7 +210,7 @@ def check_edges(session: Session, judge: Judge, rows: Mapping[str, NDArray[Any]]
     output = session.signature.outputs[0]
     base = rows_of(rows, slice(0, 20))
     batches = [
-        missing_rows(session.signature, base, oracle.null_tokens),
+        missing_rows(session.signature, base, lambda _: oracle.null_tokens),
         infinite_rows(session.signature, base),
         edge_rows(session, base),
     ]

@@ -1,6 +1,7 @@
 """The coverage of the exporter, transformers: estimator class → converter."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sklearn.cluster import (
@@ -82,6 +83,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+from sklearn.utils._set_output import _get_output_config
 
 from preproc.export.converters.bins import k_bins_discretizer
 from preproc.export.converters.cluster import birch, feature_agglomeration, k_means
@@ -140,6 +142,7 @@ from preproc.export.converters.target import target_encoder
 from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
+from preproc.export.tracing import is_traceable, own_step, trace_step
 
 TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     AdditiveChi2Sampler: additive_chi2_sampler,
@@ -222,7 +225,35 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
 
 
 def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
-    """Convert one fitted transformer; its class must be in `TRANSFORMERS`, subclasses are not."""
-    given = converter_of(TRANSFORMERS, scope, fitted)(scope, fitted, table)
+    """Convert one fitted transformer: by the caller's own converter, the table, or a trace.
+
+    Only the exact classes of `TRANSFORMERS` are converted by it; subclasses are user code.
+    """
+    own = scope.ground.converters.get(type(fitted)) if scope.ground else None
+    if own is not None:
+        given = own_step(scope, fitted, table, own)
+    elif is_traceable(fitted):
+        given = trace_step(scope, fitted, table)
+    else:
+        given = converter_of(TRANSFORMERS, scope, fitted)(scope, fitted, table)
+    given = _contained(fitted, given)
     scope.steps.append(Step(scope.path, fitted, table, given))
     return given
+
+
+def _contained(fitted: Any, given: Table) -> Table:
+    """Tell what scikit-learn puts the result into: a frame where ``set_output`` asks for one."""
+    if isinstance(fitted, Pipeline | FrozenEstimator):
+        return given
+    kind = _get_output_config("transform", fitted)["dense"]
+    if kind == "default":
+        is_kept = isinstance(fitted, FunctionTransformer) or type(fitted) not in TRANSFORMERS
+        return given if is_kept else replace(given, frame="")
+    if not hasattr(fitted, "get_feature_names_out") or is_traceable(fitted):
+        return replace(given, frame=kind)
+    names = iter(fitted.get_feature_names_out())
+    blocks = tuple(
+        replace(block, features=tuple(replace(f, name=str(next(names))) for f in block.features))
+        for block in given.blocks
+    )
+    return replace(given, blocks=blocks, frame=kind)

@@ -7,6 +7,7 @@ column can carry exactly is taken, everything else is refused by row and column.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import SignatureError
-from preproc.signature import Column, Signature
+from preproc.runtime.feeding import epoch_of
+from preproc.signature import NAT, Column, Signature
 
 COLUMN_KEY: Final = "column"
 """Key in the metadata of a dataclass field whose column has a name that is no identifier."""
@@ -100,14 +102,17 @@ def _array(column: Column, cells: list[Any]) -> NDArray[Any]:
         )
     missing = [at for at, cell in enumerate(cells) if cell is _ABSENT]
     if missing:
-        if not (column.is_text and column.null) and "float" not in column.dtype:
+        has_null = column.null is not None and (column.is_text or column.moment)
+        if not has_null and "float" not in column.dtype:
             raise SignatureError(column.name, f"row {missing[0]}: expected a value, got none")
-        null = math.nan if column.null == "nan" else None
+        null = math.nan if column.null == "nan" else NAT if column.null == "nat" else None
         cells = [null if cell is _ABSENT else cell for cell in cells]
     if column.is_text:
         texts = np.empty(len(cells), object)
         texts[:] = cells
         return texts
+    if column.moment:
+        cells = [_epoch(column, cell) for cell in cells]
     dtype = np.dtype(column.dtype)
     for at, cell in enumerate(cells):
         if not _is_exact(cell, dtype):
@@ -117,6 +122,21 @@ def _array(column: Column, cells: list[Any]) -> NDArray[Any]:
                 f"row {at}: expected {_WANTED[dtype.kind]} that {dtype.name} holds, got {got}",
             )
     return np.array(cells, dtype)
+
+
+def _epoch(column: Column, cell: Any) -> Any:
+    """Count a time of Python or numpy in the contract's unit; a number is one already."""
+    if cell is None:
+        return NAT
+    if isinstance(cell, datetime):
+        has_zone = cell.tzinfo is not None
+        if has_zone != ("," in column.moment):
+            wanted = "with" if "," in column.moment else "without"
+            raise SignatureError(column.name, f"expected times {wanted} a zone, got {cell!r}")
+        cell = np.datetime64(cell.astimezone(UTC).replace(tzinfo=None) if has_zone else cell)
+    if isinstance(cell, np.datetime64):
+        return int(epoch_of(column.name, np.array([cell]), column.moment)[0])
+    return cell
 
 
 def _is_exact(cell: Any, dtype: np.dtype[Any]) -> bool:

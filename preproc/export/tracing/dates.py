@@ -1,0 +1,313 @@
+"""Dates: fields of the civil calendar, parts of the day, differences; what ``Series.dt`` gives.
+
+The graph carries a date as int64 in its unit, in UTC. A field of a column that can hold NaT is
+float64 with NaN there, as pandas gives it for a batch that holds one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from preproc.export.tracing.date_fields import CIVIL_FIELDS, weekday
+from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
+from preproc.export.tracing.zones import WINDOW, zone_table
+from preproc.graph import Civil, civil, floor_divide
+from preproc.runtime.feeding import ticks
+
+if TYPE_CHECKING:
+    from preproc.export.tracing.series import SymbolicSeries
+
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_ROUNDINGS: Final[Mapping[str, int]] = {
+    "D": 86_400, "d": 86_400, "1D": 86_400, "h": 3600, "H": 3600, "1h": 3600, "min": 60,
+    "T": 60, "15min": 900, "30min": 1800, "5min": 300, "10min": 600, "s": 1, "S": 1,
+}  # fmt: skip
+_PARTS: Final[Mapping[str, tuple[int, int]]] = {
+    "hour": (3600, 24), "minute": (60, 60), "second": (1, 60),
+}  # fmt: skip
+
+
+class DateFields:
+    """What ``Series.dt`` gives."""
+
+    def __init__(self, series: "SymbolicSeries") -> None:
+        self.tracer: Tracer = series.tracer
+        self._series = series
+        if series.value.dtype.kind not in "mM":
+            raise AttributeError("Can only use .dt accessor with datetimelike values")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        is_difference = self._series.value.dtype.kind == "m"
+        if is_difference:
+            return self._difference(name)
+        if name in _PARTS:
+            return self._numbers(self._part_of_day(*_PARTS[name]))
+        fields = CIVIL_FIELDS.get(name)
+        if fields is None:
+            advice = "; use .dt.normalize(), or year, month and day" if name == "date" else ""
+            self.tracer.refuse(f"Series.dt.{name} is not traced{advice}")
+        return self._numbers(fields(self))
+
+    # Values
+
+    def _safe(self) -> str:
+        """Moments on the wall clock, in the unit of the dtype, 0 for NaT."""
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        safe = tracer.op("Where", is_null, np.array(0), value.name)
+        zone = self._series.zone
+        if zone and zone != "UTC":
+            safe = tracer.op("Add", safe, self._offset(safe, is_null))
+        return safe
+
+    def _offset(self, safe: str, is_null: str) -> str:
+        """Look up what to add to UTC, in the unit of the dtype."""
+        tracer, zone = self.tracer, zone_table(self._series.zone)
+        seconds = floor_divide(tracer.scope.graph, safe, self.units(1), scope=tracer.scope.path)
+        before = tracer.op("Less", seconds, np.array(zone.starts[0]))
+        beyond = tracer.op("Or", before, tracer.op("GreaterOrEqual", seconds, np.array(zone.end)))
+        broken = tracer.op("And", beyond, tracer.op("Not", is_null))
+        text = f"expected a time from {WINDOW[0]} to {WINDOW[1] - 1}, for which the offsets of "
+        tracer.refuse_rows(
+            broken, self._series.value, f"{text}{self._series.zone} are known", origin="contract"
+        )
+        inside = tracer.op("Where", beyond, np.array(0), seconds)
+        apart = tracer.op("Unsqueeze", inside, np.array([2]))
+        later = tracer.op("GreaterOrEqual", apart, zone.starts[1:].reshape(1, 1, -1))
+        at = tracer.op("ReduceSum", tracer.to(later, INT64), np.array([2]), keepdims=0)
+        return tracer.op("Gather", zone.offsets * self.units(1), at)
+
+    def units(self, seconds: int) -> int:
+        """Count units of the dtype in some seconds; dates by the day have none below a day."""
+        unit, step = np.datetime_data(self._series.value.dtype)
+        if step != 1 or unit in ("D", "h", "m"):
+            self.tracer.refuse(
+                f"expected dates in s, ms, us or ns, as pandas has them, got [{unit}]"
+            )
+        return ticks(f"m8[{unit}]", seconds)
+
+    def day_number(self) -> str:
+        """Days since 1970-01-01."""
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        return floor_divide(graph, self._safe(), self.units(86_400), scope=scope)
+
+    def civil(self) -> Civil:
+        """Year, month, day."""
+        return civil(self.tracer.scope.graph, self.day_number(), scope=self.tracer.scope.path)
+
+    def _part_of_day(self, seconds: int, modulus: int) -> str:
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        whole = floor_divide(graph, self._safe(), self.units(seconds), scope=scope)
+        return self.tracer.op("Mod", whole, np.array(modulus))
+
+    def fraction(self, digits: int, modulus: int) -> str:
+        """Digits of a second."""
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        per_second = self.units(1)
+        rest = self.tracer.op("Mod", self._safe(), np.array(per_second))
+        if 10**digits >= per_second:
+            fine = self.tracer.op("Mul", rest, np.array(10**digits // per_second))
+        else:
+            fine = floor_divide(graph, rest, per_second // 10**digits, scope=scope)
+        return self.tracer.op("Mod", fine, np.array(modulus))
+
+    def _numbers(self, name: str) -> Any:
+        """Give whole numbers, NaN for NaT; conditions are false there."""
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        if name.startswith("is:"):
+            truth = tracer.op("And", name[3:], tracer.op("Not", is_null))
+            features = tuple(replace(f, has_nan=False, limit=1.0) for f in value.features)
+            return self._series.like(Value(truth, BOOL, features, value.decided))
+        wide = tracer.to(tracer.wrapped(name, np.dtype(np.int32)), FLOAT64)
+        wide = tracer.op("Where", is_null, np.array(np.nan), wide)
+        features = tuple(replace(f, has_nan=True, limit=2.0**31) for f in value.features)
+        return self._series.like(Value(wide, FLOAT64, features, value.decided))
+
+    # Methods
+
+    def isocalendar(self) -> Any:
+        """Year, week and day of ISO 8601."""
+        thursday = self.thursday()
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        found = civil(graph, thursday, scope=scope)
+        week = self.tracer.op("Sub", found.day_of_year, np.array(1))
+        week = self.tracer.op("Add", floor_divide(graph, week, 7, scope=scope), np.array(1))
+        day = self.tracer.op("Add", weekday(self), np.array(1))
+        columns = {"year": found.year, "week": week, "day": day}
+        return self.tracer.frame_of({n: self._numbers(v) for n, v in columns.items()})
+
+    def thursday(self) -> str:
+        """Thursday of the same week, whose year is that of the week."""
+        monday = self.tracer.op("Sub", self.day_number(), weekday(self))
+        return self.tracer.op("Add", monday, np.array(3))
+
+    def total_seconds(self) -> Any:
+        """Seconds, as float64."""
+        if self._series.value.dtype.kind != "m":
+            raise AttributeError("total_seconds")
+        tracer, value = self.tracer, self._series.value
+        fine = self.units(1)
+        if _splits_seconds():
+            rest = tracer.op("Mod", value.name, np.array(fine))
+            whole = tracer.op("Div", tracer.op("Sub", value.name, rest), np.array(fine))
+            part = tracer.op("Div", tracer.to(rest, FLOAT64), np.array(float(fine)))
+            seconds = tracer.op("Add", tracer.to(whole, FLOAT64), part)
+        else:
+            seconds = tracer.op("Div", tracer.to(value.name, FLOAT64), np.array(float(fine)))
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        seconds = tracer.op("Where", is_null, np.array(np.nan), seconds)
+        features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
+        return self._series.like(Value(seconds, FLOAT64, features, value.decided))
+
+    def _difference(self, name: str) -> Any:
+        graph, scope = self.tracer.scope.graph, self.tracer.scope.path
+        day, second = self.units(86_400), self.units(1)
+        safe = self._safe()
+        if name == "days":
+            days = floor_divide(graph, safe, day, scope=scope)
+            return self._wide(days)
+        if name == "seconds":
+            rest = self.tracer.op("Mod", safe, np.array(day))
+            return self._numbers(floor_divide(graph, rest, second, scope=scope))
+        return self.tracer.refuse(
+            f"Series.dt.{name} of differences is not traced; use days, seconds or total_seconds()"
+        )
+
+    def _wide(self, name: str) -> Any:
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        wide = tracer.op("Where", is_null, np.array(np.nan), tracer.to(name, FLOAT64))
+        features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
+        return self._series.like(Value(wide, FLOAT64, features, value.decided))
+
+    def normalize(self) -> Any:
+        """Begin of the day."""
+        return self.floor("D")
+
+    def floor(self, freq: str) -> Any:
+        """Begin of a unit of time."""
+        seconds = _ROUNDINGS.get(str(freq))
+        if seconds is None:
+            self.tracer.refuse(f"expected one of {sorted(_ROUNDINGS)}, got {freq!r}")
+        tracer, series = self.tracer, self._series
+        if series.zone and series.zone != "UTC":
+            tracer.refuse(
+                "expected times in UTC or without a zone to be rounded; use "
+                ".dt.tz_localize(None) first"
+            )
+        safe = self._safe()
+        rest = tracer.op("Mod", safe, np.array(self.units(seconds)))
+        name = tracer.op("Sub", safe, rest)
+        is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+        name = tracer.op("Where", is_null, np.array(NAT), name)
+        return series.like(replace(series.value, name=name), zone=series.zone)
+
+    def tz_convert(self, tz: Any) -> Any:
+        """See the same moments on another clock."""
+        if not self._series.zone:
+            raise TypeError("Cannot convert tz-naive timestamps, use tz_localize to localize")
+        return self._series.like(self._series.value, zone="UTC" if tz is None else str(tz))
+
+    def tz_localize(self, tz: Any, **_options: Any) -> Any:
+        """Forget the zone, or call the clock UTC."""
+        tracer, series = self.tracer, self._series
+        if tz is None:
+            is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+            name = tracer.op("Where", is_null, np.array(NAT), self._safe())
+            return series.like(replace(series.value, name=name))
+        if str(tz) != "UTC" or series.zone:
+            tracer.refuse(
+                "expected UTC, got another clock, on which some times do not exist; "
+                "localize before training"
+            )
+        return series.like(series.value, zone="UTC")
+
+    def as_unit(self, unit: str) -> Any:
+        """Count in another unit."""
+        kind = self._series.value.dtype.kind
+        value = self.tracer.cast(self._series.value, np.dtype(f"{kind}8[{unit}]"))
+        return self._series.like(value, zone=self._series.zone)
+
+    def day_name(self, *_args: Any) -> Any:
+        """Name of the weekday, in English."""
+        return self._names(weekday(self), _DAYS)
+
+    def month_name(self, *_args: Any) -> Any:
+        """Name of the month, in English."""
+        return self._names(self.tracer.op("Sub", self.civil().month, np.array(1)), _MONTHS)
+
+    def strftime(self, date_format: str) -> Any:
+        """Write as text, of parts that are numbers of fixed width."""
+        tracer, series = self.tracer, self._series
+        found = self.civil()
+        numbers: dict[str, tuple[str, int, int]] = {
+            "Y": (found.year, 10_000, 4), "m": (found.month, 100, 2), "d": (found.day, 100, 2),
+            "H": (self._part_of_day(3600, 24), 100, 2), "M": (self._part_of_day(60, 60), 100, 2),
+            "S": (self._part_of_day(1, 60), 100, 2), "j": (found.day_of_year, 1000, 3),
+        }  # fmt: skip
+        text: str | None = None
+        for piece in _pieces(date_format):
+            if not piece.startswith("%"):
+                part: Any = np.array(piece, object)
+            elif piece[1:] in numbers:
+                number, size, width = numbers[piece[1:]]
+                beyond = tracer.op(
+                    "Or",
+                    tracer.op("Less", number, np.array(0)),
+                    tracer.op("GreaterOrEqual", number, np.array(size)),
+                )
+                tracer.refuse_rows(
+                    beyond, series.value, f"expected years up to {size - 1}", origin="contract"
+                )
+                number = tracer.op("Where", beyond, np.array(0), number)
+                words = np.array([f"{n:0{width}d}" for n in range(size)], object)
+                part = tracer.op("Gather", words, number)
+            else:
+                tracer.refuse(f"expected %Y, %m, %d, %H, %M, %S or %j in strftime, got {piece}")
+            text = part if text is None else tracer.op("StringConcat", text, part)
+        is_null = tracer.op("Equal", series.value.name, np.array(NAT))
+        name = tracer.op("Where", is_null, np.array("\0nan", object), text or "")
+        features = tuple(replace(f, has_nan=True, limit=1.0) for f in series.value.features)
+        return series.like(Value(name, OBJECT, features, series.value.decided))
+
+    def _names(self, at: str, words: tuple[str, ...]) -> Any:
+        tracer, value = self.tracer, self._series.value
+        is_null = tracer.op("Equal", value.name, np.array(NAT))
+        name = tracer.op("Gather", np.array(words, object), at)
+        name = tracer.op("Where", is_null, np.array("\0nan", object), name)
+        features = tuple(replace(f, has_nan=True, limit=1.0) for f in value.features)
+        return self._series.like(Value(name, OBJECT, features, value.decided))
+
+
+@lru_cache(maxsize=1)
+def _splits_seconds() -> bool:
+    """Ask this pandas whether it divides whole seconds and the rest apart."""
+    import pandas as pd  # noqa: PLC0415  # there whenever a difference is
+
+    ticks = 9_643_657_535_121_873
+    found = pd.Series(np.array([ticks], "timedelta64[us]")).dt.total_seconds()[0]
+    return bool(found == ticks // 10**6 + ticks % 10**6 / 10**6)
+
+
+def _pieces(date_format: str) -> list[str]:
+    """Split a format into directives and the text between them."""
+    pieces, rest = [], date_format
+    while rest:
+        if rest[0] == "%":
+            pieces.append(rest[:2])
+            rest = rest[2:]
+        else:
+            plain, _, rest = rest.partition("%")
+            pieces.append(plain)
+            rest = f"%{rest}" if rest else ""
+    return pieces

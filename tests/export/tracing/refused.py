@@ -1,0 +1,148 @@
+"""Functions that no graph can hold, as people write them, and what is said instead."""
+
+import datetime as dt
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+_BATCH = "compute it from the training data in fit() and keep it as an attribute"
+_CLOCK = (
+    "a clock is no input: the answer would depend on when it is asked; pass the time as a column, "
+    "such as as_of, and subtract that"
+)
+_RANDOM = (
+    "expected the same answer every time, got random numbers; draw them in fit() and keep them as "
+    "an attribute"
+)
+_ROWS = "expected an answer that depends on its row alone, got "
+
+
+def batch_mean(x):
+    return x - x.mean(axis=0)
+
+
+def caught_batch_mean(x):
+    try:
+        return x - np.mean(x, axis=0)
+    except Exception:
+        return x
+
+
+def sorted_rows(x):
+    return np.sort(x, axis=0)
+
+
+def python_loop(x):
+    return np.array([[float(cell) for cell in row] for row in x])
+
+
+def first_row(X):
+    return X[["age"]] if X["age"].iloc[0] > 3 else X[["income"]]
+
+
+def branch(X):
+    return X["age"].apply(lambda a: "old" if a > 60 else "young").to_frame()
+
+
+def random_noise(X):
+    return X[["age"]] + np.random.rand(len(X), 1)
+
+
+def random_factor(X):
+    return X[["age"]] * random.random()
+
+
+def age_today(X):
+    return (pd.Timestamp.now() - X["begin"]).dt.days.to_frame()
+
+
+def age_this_year(X):
+    return (dt.datetime.now().year - X["begin"].dt.year).to_frame()
+
+
+def age_by_word(X):
+    return (pd.to_datetime("today") - X["begin"]).dt.days.to_frame()
+
+
+def stopwatch(X):
+    return X[["age"]] * time.time()
+
+
+def reads_a_file(X):
+    Path("/dev/null").open().close()
+    return X[["age"]]
+
+
+def ranked(X):
+    return X["age"].rank().to_frame()
+
+
+def group_mean(X):
+    return X.groupby("city")["age"].transform("mean").to_frame()
+
+
+def lagged(X):
+    return X["age"].shift(1).to_frame()
+
+
+def dummies(X):
+    return pd.get_dummies(X[["city"]])
+
+
+def quantile_bins(X):
+    return pd.qcut(X["age"], 4, labels=False).to_frame()
+
+
+def filtered(X):
+    return X[X["age"] > 10]
+
+
+def over_rows(X):
+    return pd.DataFrame([row["age"] for _, row in X.iterrows()])
+
+
+def share_of_batch(X):
+    return X[["age"]] / len(X)
+
+
+def guessed_format(X):
+    return pd.to_datetime(X["day"]).dt.year.to_frame()
+
+
+FUNCTIONS = [
+    (batch_mean, "x.mean(axis=0)", f"expected axis=1, got mean over rows, which depends on the "
+     f"batch; {_BATCH}"),
+    (caught_batch_mean, "np.mean(x, axis=0)", f"expected axis=1, got mean over rows, which depends "
+     f"on the batch; {_BATCH}"),
+    (sorted_rows, "np.sort(x, axis=0)", "np.sort is not traced; see docs/tracing.md"),
+    (python_loop, "[[float(cell) for cell in row] for row in x]",
+     "expected no loop over rows, got one; write it with whole columns"),
+    (first_row, 'X["age"].iloc', "Series.iloc is not traced; see docs/tracing.md"),
+    (branch, "a > 60", "expected no branch on data, got if, and, or, not on values of rows; use "
+     "np.where(condition, a, b), &, | and ~"),
+    (random_noise, "np.random.rand(len(X), 1)", _RANDOM),
+    (random_factor, "random.random()", _RANDOM),
+    (age_today, "pd.Timestamp.now", _CLOCK),
+    (age_this_year, "dt.datetime.now", _CLOCK),
+    (age_by_word, '"today"', _CLOCK),
+    (stopwatch, "time.time()", _CLOCK),
+    (reads_a_file, 'Path("/dev/null").open()',
+     "expected data and fitted attributes, got a file or a connection; read it in fit()"),
+    (ranked, 'X["age"].rank', f"{_ROWS}.rank() over rows; {_BATCH}"),
+    (group_mean, "X.groupby", f"{_ROWS}.groupby() over rows; {_BATCH}"),
+    (lagged, 'X["age"].shift', f"{_ROWS}.shift() over rows; {_BATCH}"),
+    (dummies, 'pd.get_dummies(X[["city"]])', "pd.get_dummies is computed from the batch; use "
+     "OneHotEncoder, which learns it in training"),
+    (quantile_bins, 'pd.qcut(X["age"], 4, labels=False)', "pd.qcut is computed from the batch; use "
+     "KBinsDiscretizer, which learns it in training"),
+    (filtered, 'X[X["age"] > 10]', "expected every row in the answer, got rows that meet a "
+     "condition; use np.where(condition, a, b), or filter before training"),
+    (over_rows, "X.iterrows", "expected no loop over rows, got .iterrows(); use whole columns"),
+    (share_of_batch, 'X[["age"]] / len(X)', f"{_ROWS}the number of rows; compute it from the "
+     "training data in fit()"),
+    (guessed_format, 'pd.to_datetime(X["day"])', "expected pd.to_datetime(text, format='...'), got "
+     "no format, which pandas guesses from the batch; name the format"),
+]  # fmt: skip
