@@ -178,13 +178,7 @@ def kernel_centerer(scope: Scope, fitted: KernelCenterer, table: Table) -> Table
 
 
 def function_transformer(scope: Scope, fitted: FunctionTransformer, table: Table) -> Table:
-    """Pass everything on, after validation where asked; only ``func=None`` is a function here."""
-    if fitted.func is not None:
-        name = getattr(fitted.func, "__name__", type(fitted.func).__name__)
-        raise scope.error(
-            f"FunctionTransformer(func={name}): python code has no graph; "
-            "use func=None or a transformer of scikit-learn"
-        )
+    """Pass everything on, after validation where asked; one with a function is traced instead."""
     if not fitted.validate:
         return table
     text = "FunctionTransformer(validate=True) refuses NaN and infinity"

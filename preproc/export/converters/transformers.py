@@ -232,13 +232,19 @@ def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
     own = scope.ground.converters.get(type(fitted)) if scope.ground else None
     if own is not None:
         given = own_step(scope, fitted, table, own)
-    elif is_traceable(fitted):
+    elif is_user_code(fitted):
         given = trace_step(scope, fitted, table)
     else:
         given = converter_of(TRANSFORMERS, scope, fitted)(scope, fitted, table)
     given = _contained(fitted, given)
     scope.steps.append(Step(scope.path, fitted, table, given))
     return given
+
+
+def is_user_code(fitted: Any) -> bool:
+    """Whether a step has no converter of ours but Python that can be traced."""
+    is_known = type(fitted) in TRANSFORMERS and type(fitted) is not FunctionTransformer
+    return not is_known and is_traceable(fitted)
 
 
 def _contained(fitted: Any, given: Table) -> Table:
@@ -249,7 +255,7 @@ def _contained(fitted: Any, given: Table) -> Table:
     if kind == "default":
         is_kept = isinstance(fitted, FunctionTransformer) or type(fitted) not in TRANSFORMERS
         return given if is_kept else replace(given, frame="")
-    if not hasattr(fitted, "get_feature_names_out") or is_traceable(fitted):
+    if not hasattr(fitted, "get_feature_names_out") or is_user_code(fitted):
         return replace(given, frame=kind)
     names = iter(fitted.get_feature_names_out())
     blocks = tuple(
