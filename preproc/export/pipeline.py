@@ -31,6 +31,7 @@ from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
 from preproc.export.freshness import with_freshness
 from preproc.export.oracle import Oracle
+from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
 from preproc.export.sampling import sample_rows
 from preproc.export.scope import Ground, Scope, Step
@@ -158,8 +159,9 @@ def export_pipeline(
         label=label,
         wire=_wire_numbers(Path(repository) / name, graph.signature),
     )
+    checked = check_own_code(pipeline, X, y)
     proof = proof_of(pipeline, X, y, graph, contract)
-    certificate = dict(proof.certificate)
+    certificate = {**proof.certificate, "check": checked}
     if mode == "fast":
         with session_of(contract, graph.model, mode="fast") as session:
             certificate["fast"] = measure_fast(graph.model, session, proof.vectors)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import TargetEncoder
 from preproc.errors import CheckError
 from preproc.export.checking.relations import REFUSALS, Finding, Trial, findings_of
 from preproc.export.checking.samples import cells_of, differing, rows_in, taken
-from preproc.export.checking.stages import Stage, leaves_of, stages_of
+from preproc.export.checking.stages import Stage, is_custom, leaves_of, stages_of
 from preproc.export.checking.worlds import WORLDS, world_findings
 
 ROWS: Final = 200
@@ -94,7 +94,7 @@ def check_pipeline(
         warnings.simplefilter("ignore")
         stages = _stages(pipeline, sample)
         if only_custom:
-            stages = [stage for stage in stages if stage.is_custom]
+            stages = [stage for stage in stages if is_custom(stage.fitted)]
         findings: list[Finding] = []
         trials: list[Trial] = []
         for stage in stages:
@@ -102,7 +102,7 @@ def check_pipeline(
             trial = Trial(stage, stage.data, cells_of(stage.ask(stage.data)), names)
             trials.append(trial)
             findings += findings_of(trial)
-        custom = [trial for trial in trials if trial.stage.is_custom]
+        custom = [trial for trial in trials if is_custom(trial.stage.fitted)]
         worlds = dict.fromkeys(WORLDS, "not needed: no code of one's own")
         if custom:
             progress("other processes")
@@ -125,7 +125,7 @@ def declared_steps(pipeline: Any, stages: Sequence[Stage], y: Any) -> tuple[str,
     known = {path for path, step in leaves_of(pipeline) if isinstance(step, TargetEncoder)}
     for stage in stages:
         own = getattr(type(stage.fitted), "fit_transform", None)
-        if stage.is_custom and own not in (None, TransformerMixin.fit_transform):
+        if is_custom(stage.fitted) and own not in (None, TransformerMixin.fit_transform):
             try:
                 first = cells_of(clone(stage.fitted).fit_transform(stage.data, y))
                 then = cells_of(clone(stage.fitted).fit(stage.data, y).transform(stage.data))

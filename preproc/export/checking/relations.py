@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 
 from preproc.export.checking.samples import Cells, cells_of, differing, rows_in, taken
-from preproc.export.checking.stages import Stage
+from preproc.export.checking.stages import Stage, is_custom
 
 SINGLE_ROWS: Final = 40
 """Rows that are asked one by one."""
@@ -232,11 +232,18 @@ def column_order(trial: Trial) -> Finding | None:
     Libraries of estimators check names, or take columns by position as the contract gives them.
     """
     names = list(getattr(trial.data, "columns", ()))
-    if not trial.stage.is_custom or not names or tuple(map(str, names)) != trial.names:
+    if not is_custom(trial.stage.fitted) or not names or tuple(map(str, names)) != trial.names:
         return None
-    got = trial.cells(trial.data[names[::-1]])
+    try:
+        want, got = trial.stage.ask(trial.data), trial.stage.ask(trial.data[names[::-1]])
+    except REFUSALS:
+        return None
+    wanted = list(getattr(want, "columns", ()))
+    if sorted(map(str, wanted)) == sorted(map(str, getattr(got, "columns", ()))):
+        got = got[wanted] if wanted else got  # a frame whose columns kept their names
     every = range(rows_in(trial.data))
-    return trial.judged("column order", every, got, "columns in another order answer otherwise")
+    problem = "columns in another order answer otherwise"
+    return trial.judged("column order", every, cells_of(got), problem)
 
 
 def input_dtype(trial: Trial) -> Finding | None:

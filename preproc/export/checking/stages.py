@@ -39,16 +39,16 @@ class Stage:
     method: str
     data: Any
 
-    @property
-    def is_custom(self) -> bool:
-        """Whether it runs code that is not of a library of estimators."""
-        if isinstance(self.fitted, FunctionTransformer):
-            return self.fitted.func is not None and not isinstance(self.fitted.func, np.ufunc)
-        return type(self.fitted).__module__.partition(".")[0] not in KNOWN
-
     def ask(self, data: Any) -> Any:
         """Give the step's answer to other rows."""
         return getattr(self.fitted, self.method)(data)
+
+
+def is_custom(step: Any) -> bool:
+    """Whether a step runs code that is not of a library of estimators."""
+    if isinstance(step, FunctionTransformer):
+        return step.func is not None and not isinstance(step.func, np.ufunc)
+    return type(step).__module__.partition(".")[0] not in KNOWN
 
 
 def stages_of(pipeline: Any, data: Any) -> list[Stage]:

@@ -1,0 +1,59 @@
+"""What an export asks of code of the user's own, beyond that its trace is right."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
+
+from preproc import Artifact, ExportError
+from preproc.export import export_pipeline
+from tests.export.faulty import people
+
+NUMBERS = ["age", "visits"]
+
+
+def _exported(step: Any, folder: Path, columns: list[str] = NUMBERS) -> Artifact:
+    frame = people()[columns]
+    target = np.arange(len(frame)) % 2
+    fitted = make_pipeline(step, LogisticRegression()).fit(frame, target)
+    return export_pipeline(fitted, frame, target, repository=folder, name="model")
+
+
+def salted(frame: pd.DataFrame) -> Any:
+    """Add what Python's hash of a word says, which a trace takes for a constant."""
+    return frame.to_numpy() + hash("salt") % 1000
+
+
+def test_a_hash_that_a_trace_takes_for_a_constant_refuses_the_export(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="step functiontransformer: hash seed: another seed of"):
+        _exported(FunctionTransformer(salted), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_clean_code_of_ones_own_is_tried_in_other_worlds(tmp_path: Path) -> None:
+    doubled = FunctionTransformer(lambda frame: frame * 2)
+    told = _exported(doubled, tmp_path).certificate["check"]
+    assert told["notes"] == []
+    assert set(told["worlds"]) == {"wall clock", "time zone", "hash seed"}
+    assert all(text.startswith("tried") for text in told["worlds"].values())
+
+
+def test_what_the_contract_keeps_by_itself_is_noted(tmp_path: Path) -> None:
+    first = FunctionTransformer(lambda frame: frame.iloc[:, :1] * 2)
+    (note,) = _exported(first, tmp_path).certificate["check"]["notes"]
+    assert note.startswith("step functiontransformer: column order: columns in another order")
+
+
+def test_without_code_of_ones_own_nothing_is_tried(tmp_path: Path) -> None:
+    told = _exported(StandardScaler(), tmp_path).certificate["check"]
+    assert told == {"fit_transform_differs": [], "worlds": {}, "notes": []}
+
+
+def test_cross_fitting_is_declared_in_the_certificate(tmp_path: Path) -> None:
+    told = _exported(TargetEncoder(cv=3), tmp_path, ["plan"]).certificate["check"]
+    assert told["fit_transform_differs"] == ["targetencoder"]
