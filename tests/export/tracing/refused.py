@@ -112,6 +112,10 @@ def guessed_format(X):
     return pd.to_datetime(X["day"]).dt.year.to_frame()
 
 
+def code_number(X):
+    return pd.DataFrame({"number": X["code"].str.split("-").str[1].astype(int)})
+
+
 FUNCTIONS = [
     (batch_mean, "x.mean(axis=0)", f"expected axis=1, got mean over rows, which depends on the "
      f"batch; {_BATCH}"),
@@ -145,4 +149,7 @@ FUNCTIONS = [
      "training data in fit()"),
     (guessed_format, 'pd.to_datetime(X["day"])', "expected pd.to_datetime(text, format='...'), got "
      "no format, which pandas guesses from the batch; name the format"),
+    (code_number, 'X["code"].str.split("-").str[1].astype(int)', "expected numbers, got a cast "
+     "from text to int64; map the words to numbers with Series.map({...}), or convert the column "
+     "before training"),
 ]  # fmt: skip
