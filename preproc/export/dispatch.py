@@ -14,20 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-import numpy as np
-import scipy.special
-import sklearn.preprocessing
-import sklearn.svm
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
 from preproc.export.answers import as_output
 from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
+from preproc.export.other_library import put_in_place
 from preproc.signature import Output
 
 _DONE: Final = "done"
@@ -175,82 +172,12 @@ def _other_process() -> _OtherProcess:
     return _OtherProcess()
 
 
-def box_cox_of_another_library(
-    x: NDArray[np.float64], power: float | np.float64
-) -> NDArray[np.float64]:
-    """Compute scipy's ``boxcox`` with functions of the C library that are rounded correctly.
-
-    scipy calls the C library, which no environment variable makes another one, and a
-    standardization behind it multiplies its last bit by any factor. In long double each function
-    is exact but for its last rounding, as in another good library.
-    """
-    logarithms = _rounded(np.log, np.asarray(x, np.float64))
-    if abs(power) < 1e-19:  # noqa: PLR2004  # where scipy takes it for zero
-        return logarithms
-    near: NDArray[np.float64] = _rounded(np.expm1, power * logarithms) / power
-    beyond = ~(power * logarithms < 709.78)  # noqa: PLR2004  # where scipy's own formula changes
-    return np.where(beyond, scipy.special.boxcox(x, power), near)
-
-
-def yeo_johnson_of_another_library(
-    x: NDArray[np.float64], power: float | np.float64
-) -> NDArray[np.float64]:
-    """Compute scipy's ``yeojohnson`` likewise: not every processor has numpy's vector forms."""
-    x = np.asarray(x, np.float64)
-    upper = x >= 0
-    exponent = np.where(upper, power, 2 - power)
-    logarithms = _rounded(np.log1p, np.abs(x))
-    is_plain = np.abs(exponent) < np.finfo(np.float64).eps
-    divisor = np.where(is_plain, 1.0, exponent)
-    grown = np.where(is_plain, logarithms, _rounded(np.expm1, exponent * logarithms) / divisor)
-    return np.where(upper, grown, -grown)
-
-
-def _rounded(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = function(values.astype(np.longdouble)).astype(np.float64)
-    return result
-
-
-class OtherVectors:
-    """libsvm with the features in the opposite order.
-
-    Its dot product rounds by fused multiply-add on some processors and not on others, for which
-    there is no switch; another order of its summands moves the last bits as much.
-    """
-
-    def __init__(self, own: Any) -> None:
-        self._own = own
-
-    def __getattr__(self, name: str) -> Any:
-        function = getattr(self._own, name)
-        return partial(_turned_round, function) if name in _ASKING else function
-
-
-_ASKING: Final = ("decision_function", "predict", "predict_proba")
-
-
-def _turned_round(
-    function: Callable[..., Any],
-    rows: NDArray[np.float64],
-    support: NDArray[np.int32],
-    vectors: NDArray[np.float64],
-    *others: Any,
-    **named: Any,
-) -> Any:
-    if rows.shape[1:] == vectors.shape[1:]:  # else the kernel is given
-        rows, vectors = (np.ascontiguousarray(table[:, ::-1]) for table in (rows, vectors))
-    return function(rows, support, vectors, *others, **named)
-
-
 def main() -> None:
     """Answer the pickled questions that standard input names, until it ends."""
     # Whatever a pipeline prints must not be taken for our answer.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    data = sklearn.preprocessing._data  # noqa: SLF001  # where they are called
-    data.boxcox = box_cox_of_another_library
-    data.stats.yeojohnson = yeo_johnson_of_another_library
-    sklearn.svm._base.libsvm = OtherVectors(sklearn.svm._base.libsvm)  # noqa: SLF001  # likewise
+    put_in_place()
     while question := sys.stdin.readline().strip():
         answer = sys.stdin.readline().strip()
         try:
