@@ -7,7 +7,7 @@ USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	if $$name -c '$(USABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
 
-EXTRAS := cpu,export,server,report,demo,dev
+EXTRAS := cpu,export,server,report,skew,demo,dev
 BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 ARGS ?=

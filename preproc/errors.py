@@ -11,6 +11,7 @@
     ├── CheckError          the check of a pipeline: nothing to check, no answer
     ├── BackendError        the executor: an unknown one, or one that cannot run the graph
     │   └── BackendAbsent   its runtime or its device is not there
+    ├── LogError            the request log: missing, empty, damaged, or a policy that cannot be
     └── ParityError         the harness: nothing compared, a breach at the gate
 
 Messages read ``where: expected X, got Y; what to do``.
@@ -130,6 +131,10 @@ class BackendAbsent(BackendError):  # noqa: N818  # the public name says what ha
         self.remedy = remedy
         text = f"backend {backend!r}: {problem}; {remedy}"
         super().__init__(" ".join(text.split()))  # errors of drivers have many lines
+
+
+class LogError(PreprocError):
+    """A request log that cannot be read, written or kept by its policy."""
 
 
 class ParityError(PreprocError):

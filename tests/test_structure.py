@@ -10,7 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CALLS = {"Call", "grpc.ServicerContext"}
-PACKAGES = ["preproc", "preproc.export", "preproc.graph", "preproc.parity", "preproc.runtime"]
+PACKAGES = [
+    "preproc",
+    "preproc.export",
+    "preproc.graph",
+    "preproc.parity",
+    "preproc.runtime",
+    "preproc.skew",
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -48,9 +55,11 @@ def test_only_the_graph_package_knows_onnx_helper() -> None:
     [
         ("preproc", ("sklearn", "onnxruntime", "grpc", "pandas")),
         ("preproc.runtime", ("sklearn", "grpc", "pandas")),
-        ("preproc_server.app", ("sklearn", "pandas")),
+        ("preproc_server.app", ("sklearn", "pandas", "pyarrow")),
+        ("preproc_server.journal", ("sklearn", "pandas", "scipy")),
+        ("preproc.skew", ("sklearn", "grpc", "pandas", "scipy")),
         ("preproc_server.client", ("sklearn", "onnxruntime", "pandas", "polars")),
-        ("preproc.cli", ("sklearn", "grpc", "pandas")),
+        ("preproc.cli", ("sklearn", "grpc", "pandas", "pyarrow")),
     ],
     ids=str,
 )

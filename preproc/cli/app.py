@@ -1,7 +1,6 @@
-"""The command line: inspect, check, parity, diff, proto, serve."""
+"""The command line: inspect, check, parity, diff, proto, serve, log."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,16 +9,17 @@ from rich.console import Console
 from rich.table import Table
 
 from preproc.artifact import Artifact, read_artifact, read_contract
+from preproc.cli.log import log
 from preproc.cli.parity import parity
-from preproc.cli.terminal import BREACH, clear_errors, wide_console
+from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
 from preproc.contract import contract_to_json
-from preproc.errors import CheckError
 from preproc.graph import nodes_by_step
 from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(parity, name="parity")
+app.add_typer(log, name="log")
 
 ArtifactPath = Annotated[Path, typer.Argument(help="Folder of a version: models/flight_delay/1")]
 
@@ -88,8 +88,8 @@ def check(
 ) -> None:
     """Ask each step the same in other ways; exit 1 when an answer depends on more than its row."""
     with clear_errors():
-        checking = _training_side("preproc.export.checking")
-        loading = _training_side("preproc.export.loading")
+        checking = optional("preproc.export.checking", "export,cpu")
+        loading = optional("preproc.export.loading", "export,cpu")
         fitted = loading.load_pipeline(pipeline, trusted=trust or (), allow_pickle=allow_pickle)
         sample = loading.load_frame(data, frame)
         with Console(stderr=True).status("checking") as status:
@@ -151,6 +151,10 @@ def serve(
     mode: Annotated[str | None, typer.Option(help="none, watch or explicit.")] = None,
     versions: Annotated[str | None, typer.Option(help="latest, latest:2, all or 1,3.")] = None,
     server_name: Annotated[str | None, typer.Option(help="What clients are told.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Folder of the request log.")] = None,
+    sample: Annotated[
+        float | None, typer.Option(help="Share of the requests that are logged: 0.05.")
+    ] = None,
     allow_unproved: Annotated[
         bool | None, typer.Option("--allow-unproved", help="Serve plain ONNX models too.")
     ] = None,
@@ -168,16 +172,10 @@ def serve(
         "mode": mode,
         "versions": versions,
         "server_name": server_name,
+        "log_dir": log,
+        "log_sample": sample,
         "allow_unproved": allow_unproved,
     }
     given = {name: value for name, value in flags.items() if value is not None}
     with clear_errors():
         run_server(settings_of(given))
-
-
-def _training_side(module: str) -> Any:
-    """Import what needs scikit-learn, which a serving machine does not have."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise CheckError(f"{error}; install preproc-runtime[export,cpu]") from error

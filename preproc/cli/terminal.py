@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 import typer
 from rich.console import Console
 
-from preproc.errors import ParityError, PreprocError
+from preproc.errors import CheckError, ParityError, PreprocError
 
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
@@ -33,3 +34,17 @@ def clear_errors() -> Iterator[None]:
 def wide_console() -> Console:
     """Open a console that cuts no table where its output is a file or a pipe."""
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def optional(module: str, extra: str) -> Any:
+    """Import what an extra of the distribution brings.
+
+    Raises
+    ------
+    CheckError
+        When it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise CheckError(f"{error}; install preproc-runtime[{extra}]") from error

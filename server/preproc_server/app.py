@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from preproc.runtime import Prepared, opener_of, prove
-from preproc_server.errors import ListenError
+from preproc_server.errors import ListenError, SettingsError
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
 from preproc_server.repository import Entry, Gate, Model, Options, Repository, Snapshot
@@ -24,6 +24,9 @@ from preproc_server.settings import Settings, unknown_variables
 from preproc_server.shadow import Shadow
 from preproc_server.versions import parse_policy
 from preproc_server.watching import Repeated
+
+if TYPE_CHECKING:
+    from preproc_server.journal import Journal
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -70,6 +73,7 @@ class Server:
             samples=settings.shadow_samples,
             tolerance=settings.shadow_tolerance,
         )
+        self.journal = open_journal(settings, self.metrics)
         self._is_draining = Event()
         self._is_proved = Event()
         self.services = Services(
@@ -77,6 +81,7 @@ class Server:
             self.repository,
             self.metrics,
             self.shadow,
+            self.journal,
             is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
         )
         self._health = self.services.health
@@ -104,6 +109,8 @@ class Server:
         self._listen()
         self._grpc.start()
         self.shadow.start()
+        if self.journal is not None:
+            self.journal.start()
         Thread(target=self._prove, name="prove", daemon=True).start()
         return self.port
 
@@ -124,6 +131,8 @@ class Server:
         self.shadow.close()
         self.services.end_open_calls()
         self._grpc.stop(grace_s).wait()
+        if self.journal is not None:
+            self.journal.close()
         self.services.close()
         if self._page is not None:
             self._page.close()
@@ -174,6 +183,26 @@ class Server:
         self.metrics.set_proving(entry)
 
 
+def open_journal(settings: Settings, metrics: Metrics) -> "Journal | None":
+    """Open the request log, None where none is wanted.
+
+    Raises
+    ------
+    SettingsError
+        When its libraries are missing, or its folder cannot be written.
+    LogError
+        When its policy cannot be followed.
+    """
+    if settings.log_dir is None:
+        return None
+    try:
+        from preproc_server.journal import journal_of  # noqa: PLC0415  # only who logs needs pyarrow
+    except ImportError as error:
+        fault = f"log_dir: expected what writes a log, got {error}"
+        raise SettingsError([f"{fault}; install preproc-runtime[skew]"]) from error
+    return journal_of(settings, metrics)
+
+
 def options_of(settings: Settings) -> Options:
     """Take what concerns the repository."""
     return Options(
@@ -211,6 +240,8 @@ def serve(settings: Settings) -> None:
     _LOG.info("listening on port %d, proving %d models", server.port, len(server.repository.names))
     if server.metrics_port is not None:
         _LOG.info("metrics on port %d, under /metrics", server.metrics_port)
+    if settings.log_dir is not None:
+        _LOG.info("logging %g of the requests to %s", settings.log_sample, settings.log_dir)
     got = signal.Signals(received.get())
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)

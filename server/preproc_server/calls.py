@@ -63,6 +63,11 @@ class Call:
         self.read_ns = read_ns
 
     @property
+    def headers(self) -> Sequence[tuple[str, str | bytes]]:
+        """Give what was sent beside the message."""
+        return self._context.invocation_metadata()
+
+    @property
     def key(self) -> str:
         """What ties a caller to one version of a canary, empty where nothing does."""
         for name, value in self._context.invocation_metadata():

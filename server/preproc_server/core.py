@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -14,13 +14,35 @@ from preproc_server import companions, delivery, plan
 from preproc_server.agreement import check_digest
 from preproc_server.calls import Call
 from preproc_server.counters import Statistics, Times
-from preproc_server.door import Policy, check_batch
+from preproc_server.door import Companion, Findings, Policy, check_batch
 from preproc_server.errors import UnofferedError
-from preproc_server.loading import Model
+from preproc_server.loading import Answers, Model
 from preproc_server.metrics import Metrics
 from preproc_server.parameters import Options, options_of
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.shared_memory import Regions
+
+
+class Admitted(NamedTuple):
+    """A batch that was held against the contract, and what was found and came along."""
+
+    prepared: Prepared
+    found: Findings
+    told: Mapping[str, Companion]
+
+
+class Journal(Protocol):
+    """Writes calls down; neither waits nor raises."""
+
+    def note(
+        self,
+        model: Model,
+        admitted: Admitted,
+        answers: Answers | None,
+        call: Call,
+        request: pb.ModelInferRequest | None = None,
+    ) -> None:
+        """Take a call along; see `preproc_server.journal`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,8 @@ class Desk:
         Gives the contracts of a model's versions: digest → contract.
     clock_s
         Seconds since 1970, UTC.
+    journal
+        Told of each call; None where no log is wanted.
     """
 
     metrics: Metrics
@@ -49,6 +73,19 @@ class Desk:
     policy: Policy = field(default_factory=Policy)
     contracts: Callable[[str], Mapping[str, Contract]] = lambda _: {}
     clock_s: Callable[[], float] = time.time
+    journal: Journal | None = None
+
+    def note(
+        self,
+        model: Model,
+        admitted: Admitted,
+        answers: Answers | None,
+        call: Call,
+        request: pb.ModelInferRequest | None = None,
+    ) -> None:
+        """Write a call down where a log is wanted."""
+        if self.journal is not None:
+            self.journal.note(model, admitted, answers, call, request)
 
 
 def infer(
@@ -103,15 +140,20 @@ def _answer(
     regions = check_regions(desk, call) if delivery.is_placed(request) else None
     if regions is not None:
         delivery.collect(request, regions)
-    prepared, flagged = _admit(model, request, desk)
+    admitted = _admit(model, request, desk)
+    prepared = admitted.prepared
+    if admitted.found.violations:
+        desk.note(model, admitted, None, call, request)
+        admitted.found.refuse()
     decoded = time.perf_counter_ns()
     answers = _compute(model, prepared, desk, call, options)
     computed = time.perf_counter_ns()
+    desk.note(model, admitted, answers, call, request)
     if ROW_ERROR not in wanted:
         model.session.raise_refused(answers[ROW_ERROR])
     response = _response(model, request, options)
-    if flagged:
-        response.parameters[companions.FLAGGED].int64_param = flagged
+    if admitted.found.flagged:
+        response.parameters[companions.FLAGGED].int64_param = admitted.found.flagged
     if forms:
         outputs = model.session.signature.outputs
         delivery.deliver(response, answers, forms, outputs, is_raw=options.is_raw, regions=regions)
@@ -122,8 +164,8 @@ def _answer(
     return response
 
 
-def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> tuple[Prepared, int]:
-    """Hold a request against the contract; give the batch and how many values are marked."""
+def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> Admitted:
+    """Hold a request against the contract."""
     policy, metrics = desk.policy, desk.metrics
     digest = companions.digest_of(request)
     if not check_digest(model.door, policy, digest, lambda: desk.contracts(model.name)):
@@ -134,8 +176,7 @@ def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> tuple[Pre
     prepared = plan.decode(model.plan, request)
     found = check_batch(model.door, policy, prepared.feeds, told, desk.clock_s())
     metrics.count_marks(model.name, found.marks)
-    found.refuse()
-    return prepared, found.flagged
+    return Admitted(prepared, found, told)
 
 
 def _compute(

@@ -119,10 +119,13 @@ class Findings:
         (column, reason) → values, to be counted whether they are let through or refused.
     violations
         Of what is refused: field and rule.
+    rows
+        Positions of rows with such a value; a caller who does not tell marks none.
     """
 
     marks: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[tuple[str, str]] = field(default_factory=list)
+    rows: set[int] = field(default_factory=set)
 
     @property
     def flagged(self) -> int:
@@ -202,6 +205,7 @@ def _check_whole(place: Place, values: NDArray[np.float64], found: Findings) -> 
             f"got {float(values[row])!r}"
         )
         found.violations.append((f"rows[{row}].{place.column}", rule))
+        found.rows.add(row)
 
 
 def _check_words(
@@ -213,6 +217,7 @@ def _check_words(
         return
     rows = [row for row, word in enumerate(words) if word in unseen]
     found.marks[place.column, "unseen"] += len(rows)
+    found.rows.update(rows)
     if policy.unseen_values == "refuse":
         for row in rows:
             rule = f"expected a category that training saw, got {words[row][:_SHOWN]!r}"
@@ -225,6 +230,7 @@ def _check_span(span: Span, values: NDArray[Any], policy: Policy, found: Finding
         return
     for at in np.flatnonzero(is_out.any(axis=0)).tolist():
         found.marks[span.columns[at], "range"] += int(is_out[:, at].sum())
+    found.rows.update(np.flatnonzero(is_out.any(axis=1)).tolist())
     if policy.out_of_range == "refuse":
         for row, at in np.argwhere(is_out).tolist():
             rule = f"expected {span.texts[at]}, got {values[row, at].item()!r}"
@@ -252,5 +258,6 @@ def _check_fresh(terms: Freshness, told: Companion, now_s: float, found: Finding
             breaches.append((row, "future", rule))
     for row, reason, rule in breaches:
         found.marks[terms.column, reason] += 1
+        found.rows.add(row)
         if terms.is_refused:
             found.violations.append((f"rows[{row}].{terms.column}", rule))

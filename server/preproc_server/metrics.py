@@ -101,6 +101,12 @@ class Metrics:
             ("model", "reason"),
             registry=self.registry,
         )
+        self._logged = Counter(
+            "preproc_log_rows_total",
+            "Rows for the request log: written, or lost to a full queue, the disk, or a fault.",
+            ("model", "fate"),
+            registry=self.registry,
+        )
         self._proving = Gauge(
             "preproc_proving_seconds",
             "Time to load a model and replay its golden vectors.",
@@ -196,6 +202,10 @@ class Metrics:
     def count_unshadowed(self, model: str, reason: str, rows: int) -> None:
         """Count rows that the shadow did not score, ``dropped`` or ``failed``."""
         self._unshadowed.labels(model, reason).inc(rows)
+
+    def count_logged(self, model: str, fate: str, rows: int) -> None:
+        """Count rows for the request log: ``written``, ``queue_full``, ``disk`` or ``failed``."""
+        self._logged.labels(model, fate).inc(rows)
 
     def listen(self, host: str, port: int) -> Page:
         """Serve the page from a thread of its own.

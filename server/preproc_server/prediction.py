@@ -6,14 +6,13 @@ from typing import Any, Protocol, cast
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from preproc.runtime import Prepared
 from preproc.signature import ROW_ERROR
 from preproc_server import rows
 from preproc_server.agreement import check_digest
 from preproc_server.calls import Call
-from preproc_server.core import Desk
+from preproc_server.core import Admitted, Desk
 from preproc_server.counters import Times
-from preproc_server.door import Findings, check_batch
+from preproc_server.door import check_batch
 from preproc_server.errors import ContractError, RequestError, WireError
 from preproc_server.loading import Model
 from preproc_server.typed import Typed, write_predictions
@@ -91,11 +90,16 @@ def _check_unknown(request: Any, name: str, desk: Desk) -> None:
 
 
 def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) -> Message:
-    prepared, found = _admit(service, model, request, desk)
+    admitted = _admit(service, model, request, desk)
+    prepared, found, _ = admitted
+    if found.violations:
+        desk.note(model, admitted, None, call)
+        found.refuse()
     call.check_time(0)
     decoded = time.perf_counter_ns()
     answers = model.run(prepared)
     computed = time.perf_counter_ns()
+    desk.note(model, admitted, answers, call)
     signature = model.session.signature
     desk.metrics.count_refused(model.name, signature.rules, answers[ROW_ERROR])
     if not request.report_refused:
@@ -110,12 +114,11 @@ def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) 
     return response
 
 
-def _admit(service: Typed, model: Model, request: Any, desk: Desk) -> tuple[Prepared, Findings]:
+def _admit(service: Typed, model: Model, request: Any, desk: Desk) -> Admitted:
     """Lay rows out and hold them against the contract."""
     cells = rows.read_rows(service, request.rows)
     prepared = rows.lay_out(service, model.plan, cells)
     companions = rows.companions_of(service, cells) if model.door.fresh else {}
     found = check_batch(model.door, desk.policy, prepared.feeds, companions, desk.clock_s())
     desk.metrics.count_marks(model.name, found.marks)
-    found.refuse()
-    return prepared, found
+    return Admitted(prepared, found, companions)

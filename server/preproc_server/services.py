@@ -9,7 +9,7 @@ import grpc
 from preproc_server.administration import Administration
 from preproc_server.calls import Guard
 from preproc_server.contracts import Contracts
-from preproc_server.core import Desk
+from preproc_server.core import Desk, Journal
 from preproc_server.door import Policy
 from preproc_server.generation import TypedServices
 from preproc_server.health import Health
@@ -36,6 +36,8 @@ class Services:
         Told of every call.
     shadow
         Asked what it has found.
+    journal
+        Told of each call; None where no log is wanted.
     is_ready
         What ServerReady says.
 
@@ -61,6 +63,7 @@ class Services:
         repository: Repository,
         metrics: Metrics,
         shadow: Shadow,
+        journal: Journal | None = None,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -88,6 +91,7 @@ class Services:
             regions=regions,
             policy=policy,
             contracts=self.contracts.of,
+            journal=journal,
         )
         self.typed = TypedServices(repository, self.guard, self.desk)
         self._servicer = Servicer(

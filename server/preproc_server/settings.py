@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -10,7 +11,9 @@ from pydantic import (
     DirectoryPath,
     Field,
     NonNegativeFloat,
+    PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -120,6 +123,20 @@ class Settings(BaseSettings):
     shadow_tolerance
         Distance of two probabilities or scores that counts as disagreement; of predictions it is
         a share of the first.
+    log_dir
+        Folder of the request log; None for no log.
+    log_sample
+        Share of the keys whose rows are logged; rows that are refused or marked are logged always.
+    log_key
+        Column by whose hash rows are chosen, and deleted; None for the id of the request.
+    log_policy
+        File that says what of each column is written; None for everything.
+    log_hmac_key
+        Key that the policy ``hmac`` wants, at least 16 bytes; older ones behind it, by commas.
+    log_queue_rows
+        Rows that may wait to be written; more are dropped and counted.
+    log_max_age_days, log_max_bytes
+        What of the log is kept; the oldest files go first.
     server_name
         What ServerMetadata says; some of Triton's own examples want ``triton``.
     log_level
@@ -162,6 +179,14 @@ class Settings(BaseSettings):
     shadow_queue_calls: PositiveInt = 64
     shadow_samples: PositiveInt = 100
     shadow_tolerance: NonNegativeFloat = 0.05
+    log_dir: Path | None = None
+    log_sample: Annotated[float, Field(gt=0, le=1)] = 0.05
+    log_key: str | None = None
+    log_policy: Path | None = None
+    log_hmac_key: SecretStr | None = None
+    log_queue_rows: PositiveInt = 65536
+    log_max_age_days: PositiveFloat = 30.0
+    log_max_bytes: PositiveInt = 10 * 2**30
     server_name: str = "preproc"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
