@@ -1,15 +1,88 @@
-"""The part of the command line that reads request logs: log."""
+"""The part of the command line that reads request logs: replay, log."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from preproc.artifact import Artifact, read_artifact
 from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
+from preproc.errors import ArtifactError, CheckError, LogError
+from preproc.runtime.gate import evidence_of
 
 log = typer.Typer(no_args_is_help=True, help="Look after a request log.")
 
 LogPath = Annotated[Path, typer.Argument(help="Folder of the request log.")]
+
+
+def replay(
+    folder: LogPath,
+    *,
+    pipeline: Annotated[Path | None, typer.Option(help="Fitted pipeline: a .skops file.")] = None,
+    shadow: Annotated[
+        Path | None, typer.Option(help="Folder of another version, in place of a pipeline.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name, where the log holds several.")] = "",
+    artifact: Annotated[
+        str, typer.Option(help="First digits of a digest; by default the latest.")
+    ] = "",
+    version: Annotated[
+        Path | None, typer.Option(help="Folder of the version that served, if it has moved.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
+    ] = None,
+    frame: Annotated[
+        str, typer.Option(help="What it was trained on: pandas or polars.")
+    ] = "pandas",
+    rate: Annotated[
+        float, typer.Option(min=1e-9, max=0.5, help="Share of faulty rows that you want to find.")
+    ] = 1e-4,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
+    ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
+) -> None:
+    """Answer logged rows once more; exit 1 when one differs, 2 when nothing was compared."""
+    with clear_errors():
+        if (pipeline is None) == (shadow is None):
+            raise CheckError("replay: expected either --pipeline or --shadow")
+        logs = optional("preproc.skew.log", "skew")
+        replaying = optional("preproc.skew.replay", "skew")
+        report = optional("preproc.skew.replay_report", "skew")
+        part = _part(logs, folder, model, artifact)
+        served = _served(part, version)
+        if shadow is not None:
+            twins = optional("preproc.skew.shadowing", "skew")
+            second = read_artifact(shadow)
+            witness = twins.VersionWitness(second)
+            name = f"version {shadow} ({second.digest[:12]})"
+        else:
+            witness = _pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)
+            name = f"pipeline {pipeline}"
+        with witness, _progress() as progress:
+            task = progress.add_task("replaying", total=part.rows)
+            found = replaying.replay_part(
+                part,
+                witness,
+                served.contract.signature,
+                evidence_of(served, served.contract.mode)[1],
+                name=name,
+                wanted_rate=rate,
+                progress=lambda rows: progress.update(task, completed=rows),
+            )
+        if as_json:
+            typer.echo(json.dumps(report.replay_to_json(found), indent=1))
+        else:
+            report.print_replay(found, wide_console())
+    if not found.is_pass:
+        raise typer.Exit(BREACH)
 
 
 @log.command()
@@ -55,3 +128,52 @@ def delete(
             )
     if done.left:
         raise typer.Exit(BREACH)
+
+
+def _part(logs: Any, folder: Path, model: str, artifact: str) -> Any:
+    """Choose the rows of one artifact; what is left alone is told."""
+    parts = logs.open_log(folder, model=model, artifact=artifact)
+    names = sorted({part.model for part in parts})
+    if len(names) > 1:
+        raise LogError(f"log {str(folder)!r}: expected one model, got {names}; choose by --model")
+    for other in parts[:-1]:
+        typer.echo(
+            f"left alone: {other.rows} rows of artifact {other.artifact[:12]}; "
+            f"see them by --artifact {other.artifact[:12]}",
+            err=True,
+        )
+    return parts[-1]
+
+
+def _served(part: Any, version: Path | None) -> Artifact:
+    """Read the artifact that served, which must be the same to the last byte."""
+    path = version or Path(part.files[-1].head.path)
+    served = read_artifact(path)
+    if served.digest != part.artifact:
+        raise ArtifactError(
+            path, f"expected the digest {part.artifact[:12]} of the log, got {served.digest[:12]}"
+        )
+    return served
+
+
+def _pipeline_witness(
+    path: Path | None,
+    served: Artifact,
+    data: Path | None,
+    frame: str,
+    trust: list[str],
+    allow_pickle: bool,  # noqa: FBT001  # as the flag
+) -> Any:
+    loading = optional("preproc.export.loading", "export,cpu")
+    replaying = optional("preproc.export.replaying", "export,cpu")
+    fitted = loading.load_pipeline(path, trusted=trust, allow_pickle=allow_pickle)
+    sample = None if data is None else loading.load_frame(data, frame)
+    witness = replaying.PipelineWitness(fitted, served, sample, frame)
+    with Console(stderr=True).status("asking for the golden answers"):
+        witness.prove()
+    return witness
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)

@@ -1,0 +1,167 @@
+"""Where a graph leaves its pipeline: the first step, and its first column, that differ on rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from preproc.artifact import Artifact
+from preproc.compare import BITWISE, Tolerance, breaches
+from preproc.export.answers import as_output
+from preproc.export.oracle import Oracle
+from preproc.graph import expose, inner_dtypes
+from preproc.runtime.feeding import tokens_of
+from preproc.runtime.gate import tolerances_of
+from preproc.runtime.session import session_of
+from preproc.signature import TEXT
+from preproc.testimony import Divergence
+from preproc.vectors import StepAnswer
+
+LAST_BITS: Final = Tolerance(
+    "last bits",
+    max_ulp=4,
+    max_abs=1e-300,
+    max_row=2.0**-40,
+    reason="a step that the C library or BLAS decides has no bound of its own in the certificate",
+)
+
+
+def first_divergence(
+    pipeline: Any, artifact: Artifact, oracle: Oracle, inputs: Mapping[str, NDArray[Any]]
+) -> Divergence:
+    """Compare step by step, in pipeline order, then the outputs.
+
+    Parameters
+    ----------
+    pipeline, oracle
+        The fitted pipeline, and itself to be asked.
+    artifact
+        Whose graph is computed here once more.
+    inputs
+        Column → array (n, width) of rows that the pipeline answers.
+    """
+    rows = len(next(iter(inputs.values())))
+    found = {step.path: find_step(pipeline, step.path) for step in artifact.steps}
+    fitted = {path: step for path, step in found.items() if step is not None}
+    key = artifact.contract.signature.outputs[0].key
+    want = oracle.transformed(inputs, fitted, key)
+    kept = [step for step in artifact.steps if step.path in want]
+    got = _inner(artifact, kept, inputs)
+    for step in kept:
+        there = _at_step(pipeline, step, want[step.path], got, rows)
+        if there is not None:
+            return there
+    return _at_outputs(artifact, oracle, inputs, rows)
+
+
+def find_step(pipeline: Any, path: str) -> Any:
+    """Find a fitted step by its path, None where there is none; names may hold slashes."""
+    if not path:
+        return pipeline
+    for name, step in _children(pipeline):
+        if path == name or path.startswith(f"{name}/"):
+            found = find_step(step, path[len(name) + 1 :])
+            if found is not None:
+                return None if isinstance(found, str) else found
+    return None
+
+
+def _children(step: Any) -> Sequence[tuple[str, Any]]:
+    if isinstance(step, Pipeline):
+        return list(step.steps)
+    if isinstance(step, ColumnTransformer):
+        return [(name, one) for name, one, _ in step.transformers_]
+    if isinstance(step, FeatureUnion):
+        return list(step.transformer_list)
+    names = [name for name in vars(step) if hasattr(getattr(step, name), "fit")]
+    return [(name, getattr(step, name)) for name in names]
+
+
+def _names(pipeline: Any, step: StepAnswer) -> Sequence[str]:
+    """Name the features of a step as scikit-learn does, by way of the steps before it."""
+    home, _, name = step.path.rpartition("/")
+    parent = find_step(pipeline, home)
+    try:
+        if isinstance(parent, Pipeline):
+            at = [known for known, _ in parent.steps].index(name)
+            return [str(one) for one in parent[: at + 1].get_feature_names_out()]
+        return [str(one) for one in find_step(pipeline, step.path).get_feature_names_out()]
+    except Exception:  # noqa: BLE001  # of a name alone: many steps cannot tell theirs
+        return ()
+
+
+def _at_step(
+    pipeline: Any,
+    step: StepAnswer,
+    want: NDArray[Any],
+    got: Mapping[str, NDArray[Any]],
+    rows: int,
+) -> Divergence | None:
+    want = want.reshape(rows, -1)
+    want = tokens_of(want) if want.dtype == object else want
+    parts = [got[value].reshape(rows, -1).astype(want.dtype) for value in step.values]
+    there = np.concatenate(parts, axis=1)
+    if there.shape != want.shape:
+        return Divergence(step.path, "", rows, rows, str(want.shape), str(there.shape))
+    wrong = breaches(want, there, BITWISE if step.decided == "ieee" else LAST_BITS)
+    if not wrong.any():
+        return None
+    names = step.features or _names(pipeline, step)
+    return _divergence(step.path, names, want, there, wrong)
+
+
+def _divergence(
+    where: str,
+    names: Sequence[str],
+    want: NDArray[Any],
+    got: NDArray[Any],
+    wrong: NDArray[np.bool_],
+) -> Divergence:
+    column = int(np.flatnonzero(wrong.any(axis=0))[0])
+    row = int(np.flatnonzero(wrong[:, column])[0])
+    name = names[column] if len(names) == want.shape[1] else str(column)
+    shown = [repr(side[row : row + 1, column].tolist()[0]) for side in (want, got)]
+    return Divergence(where, name, int(wrong.any(axis=1).sum()), len(want), *shown)
+
+
+def _inner(
+    artifact: Artifact, steps: Sequence[StepAnswer], inputs: Mapping[str, NDArray[Any]]
+) -> Mapping[str, NDArray[Any]]:
+    """Compute the values of steps by the graph."""
+    model = onnx.ModelProto.FromString(artifact.model)
+    dtypes = inner_dtypes(model)
+    shown = [
+        (value, dtypes.get(value) or _dtype(step), f"width of {value}")
+        for step in steps
+        for value in step.values
+        if value not in inputs
+    ]
+    if not shown:
+        return inputs
+    with session_of(artifact.contract, expose(model, shown), form="public") as session:
+        return {**inputs, **session.run_prepared(session.pack(inputs))}
+
+
+def _dtype(step: StepAnswer) -> str:
+    """Dtype of a value of which the graph does not tell: that of the step."""
+    return TEXT if step.answer.dtype == object else str(step.answer.dtype.name)
+
+
+def _at_outputs(
+    artifact: Artifact, oracle: Oracle, inputs: Mapping[str, NDArray[Any]], rows: int
+) -> Divergence:
+    bounds = tolerances_of(artifact.certificate)
+    model = onnx.ModelProto.FromString(artifact.model)
+    with session_of(artifact.contract, model) as session:
+        got = session.run_prepared(session.pack(inputs))
+    for output in artifact.contract.signature.outputs:
+        want = as_output(output, oracle.answer(inputs, output.key)).reshape(rows, -1)
+        there = got[output.name].reshape(rows, -1)
+        wrong = breaches(want, there, bounds.get(output.name, BITWISE))
+        if wrong.any():
+            return _divergence(f"output {output.name}", output.names, want, there, wrong)
+    return Divergence("", "", 0, rows)

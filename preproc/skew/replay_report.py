@@ -1,0 +1,139 @@
+"""A replay as a table for people, and as JSON."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from preproc.skew.detection import CERTAINTY, Share
+from preproc.skew.pairs import OutputPairs
+from preproc.skew.replay import Replay
+
+_UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+
+
+def replay_to_json(found: Replay) -> dict[str, Any]:
+    """Turn a replay into plain JSON data."""
+    data = {**asdict(found), "is_pass": found.is_pass}
+    data["reach"]["wanted_s"] = _finite(found.reach.wanted_s)
+    for name in ("first_mismatch", "last_mismatch"):
+        at = getattr(found, name)
+        data[name] = None if at is None else at.isoformat()
+    for told, mismatch in zip(data["mismatches"], found.mismatches, strict=True):
+        told["at"] = mismatch.at.isoformat()
+    for told, pairs in zip(data["outputs"], found.outputs, strict=True):
+        told["deltas"] = {str(at): value for at, value in pairs.deltas.items()}
+        told["flips"] = [
+            {"witness": want, "served": got, "rows": rows}
+            for (want, got), rows in pairs.flips.items()
+        ]
+    return data
+
+
+def print_replay(found: Replay, console: Console) -> None:
+    """Print a replay: outputs, shares, where it parts, what it could have found."""
+    title = f"{found.model} {found.artifact[:12]} against {found.witness}"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=escape(title), title_justify="left")
+    for heading in ("output", "values", "equal", "within", "beyond", "max ULP", "nulls", "deltas"):
+        table.add_column(heading, justify="left" if heading in {"output", "deltas"} else "right")
+    for pairs in found.outputs:
+        table.add_row(*_cells(pairs))
+    console.print(table)
+    for line in lines_of(found):
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def lines_of(found: Replay) -> Iterator[str]:
+    """Say in sentences what a table cannot."""
+    yield (
+        f"{'PASS' if found.is_pass else 'MISMATCH'}: {found.mismatched} of {found.rows} rows "
+        f"differ; of the sampled ones {_share(found.sampled)}, "
+        f"of the rare ones {_share(found.rare)}"
+    )
+    yield from _left_out(found)
+    for pairs in found.outputs:
+        for (want, got), rows in list(pairs.flips.items())[:5]:
+            yield f"flip of {pairs.output}: {rows} rows served {got!r} in place of {want!r}"
+    for side, who in (("only served", "the server"), ("only witness", "the witness")):
+        if found.refusals.get(side):
+            yield f"refused by {who} alone: {found.refusals[side]} rows"
+    if found.first_mismatch is not None:
+        span = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (found.first_mismatch, found.last_mismatch))
+        yield f"seen from {' to '.join(span)} UTC"
+        for kind, shares in (("host", found.hosts), ("client", found.clients)):
+            told = (f"{name}: {share.count} of {share.of}" for name, share in shares.items())
+            if len(shares) > 1:
+                yield f"by {kind}: {'; '.join(told)}"
+    for one in found.mismatches[:5]:
+        yield f"request {one.request_id!r}, row {one.row}: {one.said}"
+    if found.divergence is not None:
+        yield f"first divergence: {found.divergence}"
+    yield from _reached(found)
+
+
+def _left_out(found: Replay) -> Iterator[str]:
+    for rows, why in (
+        (found.turned_away, "were turned away at the door and have no answer"),
+        (
+            found.unasked,
+            "were refused and not asked, beyond those that were or for the contract's own rules",
+        ),
+        (found.undecided, "are decided by rounding: moved by a rounding, the witness itself jumps"),
+    ):
+        if rows:
+            yield f"left out: {rows} rows {why}"
+    for why, rows in found.unreplayable.items():
+        yield f"left out: {rows} rows cannot be replayed: {why}"
+    if found.dropped_outputs:
+        yield f"not compared: outputs {list(found.dropped_outputs)}, which the policy drops"
+    if found.torn:
+        yield f"{found.torn} files were cut off by a crash; what is left of them is compared"
+
+
+def _reached(found: Replay) -> Iterator[str]:
+    reach, counts = found.reach, found.counts
+    logged = (
+        f"{found.logged} of {counts.seen} rows are logged" if counts.seen else "traffic unknown"
+    )
+    yield f"{logged}, {counts.dropped} were dropped, in {_time(found.seconds)}"
+    yield (
+        f"{reach.rows} sampled rows show a fault of {reach.rate:.4%} of the rows or more with "
+        f"{CERTAINTY:.0%} certainty; {reach.wanted_rate:.4%} takes {reach.wanted_rows} rows, "
+        f"{_time(reach.wanted_s)} at this traffic and sample"
+    )
+
+
+def _cells(pairs: OutputPairs) -> list[str]:
+    nulls = f"{pairs.both_null}"
+    if pairs.only_served or pairs.only_witness:
+        nulls += f" (+{pairs.only_served} served, +{pairs.only_witness} witness)"
+    ends = [pairs.deltas[at] for at in (0.0, 0.5, 1.0)] if pairs.deltas else []
+    return [
+        escape(pairs.output),
+        *(str(count) for count in (pairs.values, pairs.equal, pairs.within, pairs.beyond)),
+        "one is NaN" if pairs.max_ulp > 2**63 else str(pairs.max_ulp),
+        nulls,
+        " … ".join(f"{end:.3g}" for end in ends),
+    ]
+
+
+def _share(share: Share) -> str:
+    if not share.of:
+        return "none"
+    return f"{share.count} of {share.of} ({share.low:.3%} to {share.high:.3%})"
+
+
+def _time(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "a time unknown"
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
+    return f"{seconds / size:.3g} {unit}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
