@@ -1,5 +1,6 @@
 """The request log of a server: what it holds, what is rare, what is dropped, what stops it."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -227,3 +228,15 @@ def test_a_folder_that_cannot_be_made_stops_the_server_at_once(
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"^setting log_dir: expected a folder that can be"):
         start(models, log_dir=tmp_path / "file" / "log")
+
+
+def test_without_its_libraries_a_log_is_refused_by_name(
+    models: Path, tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "preproc_server.journal", None)
+    with pytest.raises(SettingsError) as caught:
+        start(models, log_dir=tmp_path / "log")
+    assert str(caught.value).startswith(
+        "setting log_dir: expected what writes a log, got import of"
+    )
+    assert str(caught.value).endswith("; install preproc-runtime[skew]")
