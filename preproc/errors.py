@@ -12,6 +12,7 @@
     ├── BackendError        the executor: an unknown one, or one that cannot run the graph
     │   └── BackendAbsent   its runtime or its device is not there
     ├── LogError            the request log: missing, empty, damaged, or a policy that cannot be
+    ├── DriftError          the monitor: a baseline or a window that cannot be judged
     └── ParityError         the harness: nothing compared, a breach at the gate
 
 Messages read ``where: expected X, got Y; what to do``.
@@ -135,6 +136,10 @@ class BackendAbsent(BackendError):  # noqa: N818  # the public name says what ha
 
 class LogError(PreprocError):
     """A request log that cannot be read, written or kept by its policy."""
+
+
+class DriftError(PreprocError):
+    """A baseline, a calibration or a window from which nothing can be told."""
 
 
 class ParityError(PreprocError):

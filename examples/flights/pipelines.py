@@ -50,7 +50,7 @@ def calendar(X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803  # scikit-learn's n
             "hour": departure.hour,
             "minute": departure.minute,
             "month": departure.month,
-            "weekday": departure.dayofweek,
+            "weekday": departure.day_of_week,
         }
     )
 

@@ -1,0 +1,272 @@
+"""What the model expects against what came true, which tells whether a score still means the same.
+
+Rows are divided into bands of what the model expects, so that more rows of a kind that it knows are
+no change. In each block and band, what came true is added up and what was expected is taken off.
+Blocks of training and live blocks are then compared, each block one observation, since what comes
+true on one day hangs together. A model that was never calibrated is held against its own training.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preproc.errors import DriftError
+from preproc.signature import Signature
+
+BANDS: Final = 5
+MIN_BLOCKS: Final = 5
+PERMUTATIONS: Final = 999
+
+Kind = Literal["class", "confidence", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Residuals by block and band.
+
+    Attributes
+    ----------
+    kind
+        ``class``: the probability of the second of two classes; ``confidence``: that of the
+        likeliest of several; ``number``: a predicted number.
+    positive
+        The second class as text, empty for the other kinds.
+    edges
+        Inner edges of the bands, ascending.
+    rows, residuals
+        By block and band, (b, bands): how many rows, and the sum of true minus expected.
+    """
+
+    kind: Kind
+    positive: str
+    edges: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    residuals: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How residuals of live blocks differ from those of training.
+
+    Attributes
+    ----------
+    blocks, rows
+        Live ones.
+    p
+        Of the differences of all bands together, by permuting blocks.
+    effect, low, high
+        Mean residual now minus then, and its interval: in points of probability, or the target's
+        unit.
+    worst_band, worst_effect
+        Band with the largest difference, from 0, and that difference.
+    visible
+        Difference that would have been found in 9 of 10 cases.
+    """
+
+    blocks: int
+    rows: int
+    p: float
+    effect: float
+    low: float
+    high: float
+    worst_band: int
+    worst_effect: float
+    visible: float
+
+
+def expected_of(
+    signature: Signature, answers: Mapping[str, NDArray[Any]]
+) -> tuple[Kind, str, NDArray[np.float64]] | None:
+    """Find what the model expects of each row, (n,); None for models that expect nothing.
+
+    Models of several targets are among those.
+    """
+    by_role = {output.role: output for output in signature.outputs if output.target is None}
+    if "probabilities" in by_role:
+        output = by_role["probabilities"]
+        shares = answers[output.name]
+        if shares.ndim != 2:  # noqa: PLR2004  # rows and classes
+            return None
+        if shares.shape[1] == 2:  # noqa: PLR2004  # two classes
+            return "class", output.names[1] if output.names else "1", shares[:, 1]
+        return "confidence", "", shares.max(axis=1)
+    if "prediction" in by_role and answers[by_role["prediction"].name].ndim == 1:
+        return "number", "", answers[by_role["prediction"].name].astype(np.float64)
+    return None
+
+
+def truth_of(
+    kind: Kind, positive: str, labels: NDArray[Any], predicted: NDArray[Any] | None
+) -> NDArray[np.float64]:
+    """Bring what came true to the scale of what was expected, (n,).
+
+    Raises
+    ------
+    DriftError
+        When labels are no numbers where numbers are predicted.
+    """
+    if kind == "number":
+        try:
+            return labels.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DriftError(f"labels: expected numbers, got {error}") from error
+    if kind == "class":
+        is_positive: NDArray[np.bool_] = _texts(labels) == _text(positive)
+        return is_positive.astype(np.float64)
+    assert predicted is not None
+    is_right: NDArray[np.bool_] = _texts(labels) == _texts(predicted)
+    return is_right.astype(np.float64)
+
+
+def outcomes_of(
+    kind: Kind,
+    positive: str,
+    expected: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    blocks: NDArray[np.int64],
+    edges: NDArray[np.float64] | None = None,
+) -> Outcomes:
+    """Add residuals up by block and band.
+
+    Parameters
+    ----------
+    kind, positive
+        As of `Outcomes`.
+    expected, truth
+        Of each row, (n,).
+    blocks
+        Of each row, (n,), numbered from 0.
+    edges
+        Of the bands; by default of equal numbers of rows.
+    """
+    if edges is None:
+        edges = np.unique(np.quantile(expected, np.linspace(0, 1, BANDS + 1)[1:-1]))
+    bands, number = len(edges) + 1, int(blocks.max()) + 1
+    cells = blocks * bands + np.searchsorted(edges, expected, side="right")
+    rows = np.bincount(cells, minlength=number * bands)
+    residuals = np.bincount(cells, truth - expected, number * bands).astype(np.float64)
+    return Outcomes(
+        kind, positive, edges, rows.reshape(number, bands), residuals.reshape(number, bands)
+    )
+
+
+def compare_outcomes(base: Outcomes, live: Outcomes, draw: np.random.Generator) -> Change:
+    """Test whether live residuals differ from those of training, block against block.
+
+    Each band gives a studentized difference of means over blocks; their squares together are held
+    against the same of blocks that change sides by chance. Together, since a meaning that weakens
+    moves the ends of the score a little each, against each other. Studentized, since live blocks
+    have fewer rows, and thus more noise, where a log is a sample.
+
+    Raises
+    ------
+    DriftError
+        When there are fewer than `MIN_BLOCKS` on a side, or a residual is NaN.
+    """
+    sizes = len(base.rows), len(live.rows)
+    if min(sizes) < MIN_BLOCKS:
+        raise DriftError(
+            f"outcomes: expected at least {MIN_BLOCKS} blocks with labels, got {min(sizes)}"
+        )
+    then, now = _means(base), _means(live)
+    values = np.concatenate([then, now])
+    if not np.isfinite(values).all():
+        raise DriftError("outcomes: expected finite residuals, got NaN or infinite ones")
+    number = len(values)
+    order = np.argsort(draw.random((PERMUTATIONS, number)), axis=1)[:, : sizes[1]]
+    is_live = np.zeros((PERMUTATIONS + 1, number))
+    is_live[0, sizes[0] :] = 1
+    np.put_along_axis(is_live[1:], order, 1, axis=1)
+    difference, error = _welch(values, is_live, sizes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores = np.nan_to_num(np.abs(difference) / error, nan=0.0)
+    together = (scores[:, :-1] ** 2).sum(axis=1)
+    p = float((together >= together[0] * (1 - 1e-12)).mean())
+    scale = 1.0 if base.kind == "number" else 100.0
+    worst = int(scores[0, :-1].argmax())
+    whole, spread = scale * difference[0, -1], scale * error[0, -1]
+    shares = live.rows.sum(axis=0) / live.rows.sum()
+    return Change(
+        blocks=sizes[1],
+        rows=int(live.rows.sum()),
+        p=p,
+        effect=float(whole),
+        low=float(whole - 1.96 * spread),
+        high=float(whole + 1.96 * spread),
+        worst_band=worst,
+        worst_effect=float(scale * difference[0, worst] / max(shares[worst], 1e-12)),
+        visible=float((1.96 + 1.28) * spread),
+    )
+
+
+def outcomes_to_json(outcomes: Outcomes) -> dict[str, Any]:
+    """Turn outcomes into plain JSON data."""
+    return {
+        "kind": outcomes.kind,
+        "positive": outcomes.positive,
+        "edges": outcomes.edges.tolist(),
+        "rows": outcomes.rows.tolist(),
+        "residuals": outcomes.residuals.tolist(),
+    }
+
+
+def outcomes_from_json(data: Mapping[str, Any]) -> Outcomes:
+    """Turn JSON data into outcomes.
+
+    Raises
+    ------
+    DriftError
+        When a key is missing or sizes do not fit.
+    """
+    try:
+        edges = np.array(data["edges"], np.float64)
+        rows = np.array(data["rows"], np.int64)
+        residuals = np.array(data["residuals"], np.float64)
+        kind, positive = data["kind"], data["positive"]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DriftError(f"outcomes: expected the keys of outcomes: {error!r}") from error
+    if rows.shape != residuals.shape or rows.shape[1:] != (len(edges) + 1,):
+        raise DriftError(f"outcomes: expected {len(edges) + 1} bands, got shape {rows.shape}")
+    return Outcomes(kind, positive, edges, rows, residuals)
+
+
+def _means(outcomes: Outcomes) -> NDArray[np.float64]:
+    """Residuals of each block, by band and in all, (b, bands + 1), over the mean block's rows."""
+    rows = outcomes.rows.sum() / len(outcomes.rows)
+    whole = outcomes.residuals.sum(axis=1, keepdims=True)
+    means: NDArray[np.float64] = np.concatenate([outcomes.residuals, whole], axis=1) / rows
+    return means
+
+
+def _welch(
+    values: NDArray[np.float64], is_live: NDArray[np.float64], sizes: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Difference of means and its standard error, each (divisions, bands + 1)."""
+    total, squares = values.sum(axis=0), (values**2).sum(axis=0)
+    live, live_squares = is_live @ values, is_live @ values**2
+    means = (total - live) / sizes[0], live / sizes[1]
+    variances = [
+        np.maximum(square / size - mean**2, 0) / (size - 1)
+        for square, size, mean in (
+            (squares - live_squares, sizes[0], means[0]),
+            (live_squares, sizes[1], means[1]),
+        )
+    ]
+    return means[1] - means[0], np.sqrt(variances[0] + variances[1])
+
+
+def _texts(values: NDArray[Any]) -> NDArray[np.str_]:
+    """Write labels as text, whole numbers and booleans alike whatever their dtype."""
+    if values.dtype.kind == "O":
+        values = np.array(values.tolist())
+    if values.dtype.kind == "b" or (values.dtype.kind == "f" and (values % 1 == 0).all()):
+        values = values.astype(np.int64)
+    return values.astype(str)
+
+
+def _text(name: str) -> str:
+    """Write the name of a class likewise."""
+    return {"False": "0", "True": "1", "0.0": "0", "1.0": "1"}.get(name, name)

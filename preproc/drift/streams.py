@@ -1,0 +1,139 @@
+"""Streams: the few numbers of each place in which faults and changes show.
+
+======== ====================================================================================
+bins     deviance over the frozen bins; below, above, unseen and null are bins of their own
+null     share of nulls
+below    share below all of the reference
+above    share above all of it
+unseen   share of values or categories that the reference does not hold (or does not list)
+spike    by how much the most favoured single value has gained, as a default value does
+shift    how far the mean rank among the reference lies from its middle
+======== ====================================================================================
+
+Why several: 20 bins of equal mass do not see a value that is repeated inside one bin, nor a few
+gross outliers in the last; shares do not see a form that changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preproc.drift.distance import deviance
+from preproc.drift.places import Numbers, Part, Place, Texts
+
+TOP: Final = 40
+"""Categories that are bins of their own; the rest is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Name of one number of one place."""
+
+    part: Part
+    name: str
+    at: int
+    kind: str
+
+    def __str__(self) -> str:
+        place = f"[{self.at}]" if self.at else ""
+        return f"{self.part} {self.name}{place}: {self.kind}"
+
+
+def streams_of(places: Sequence[Place]) -> tuple[Stream, ...]:
+    """Name all streams, place by place."""
+    return tuple(
+        Stream(place.part, place.name, place.at, kind)
+        for place in places
+        for kind in kinds_of(place)
+    )
+
+
+def kinds_of(place: Place) -> tuple[str, ...]:
+    """Tell which streams a place has."""
+    if isinstance(place, Texts):
+        return ("bins", "null", "unseen", "spike")
+    unseen = ("unseen",) if place.values.size else ()
+    return ("bins", "null", "below", "above", *unseen, "spike", "shift")
+
+
+def statistics(place: Place, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Compute the streams of one place.
+
+    Parameters
+    ----------
+    place
+        With the counts of the reference.
+    counts
+        Of some windows, (b, size).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (b, streams), in the order of `kinds_of`; NaN for windows without rows.
+    """
+    columns = _texts(place, counts) if isinstance(place, Texts) else _numbers(place, counts)
+    return np.stack([columns[kind] for kind in kinds_of(place)], axis=1)
+
+
+def binned(place: Place, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Take the bins whose shares are compared, (b, k), out of counts (b, size)."""
+    if isinstance(place, Numbers):
+        return counts[:, : place.cuts[0]]
+    listed, rest = counts[:, : len(place.values)], counts[:, len(place.values) :]
+    pooled = listed[:, TOP:].sum(axis=1, keepdims=True)
+    return np.concatenate([listed[:, :TOP], pooled, rest], axis=1)
+
+
+def _texts(place: Texts, counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    want, got = place.counts[None], counts
+    listed = len(place.values)
+    share = _shares(got)
+    return {
+        "bins": deviance(binned(place, want)[0], binned(place, got)),
+        "null": share[:, listed + 1 :].sum(axis=1),
+        "unseen": share[:, listed],
+        "spike": _gain(_shares(want)[:, :listed], share[:, :listed]),
+    }
+
+
+def _numbers(place: Numbers, counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    first, second = place.cuts
+    want, got = (_shares(some[:, :first]) for some in (place.counts[None], counts))
+    want_value, got_value = (_shares(some[:, first:]) for some in (place.counts[None], counts))
+    single = len(place.values) or second - 1
+    return {
+        "bins": deviance(place.counts[:first], counts[:, :first]),
+        "null": got[:, -1],
+        "below": got[:, 0],
+        "above": got[:, -2],
+        "unseen": got_value[:, -2],
+        "spike": _gain(want_value[:, :single], got_value[:, :single]),
+        "shift": _shift(want[0, :-1], got[:, :-1]),
+    }
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _gain(want: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not want.shape[1]:
+        return np.zeros(len(got))
+    gain: NDArray[np.float64] = (got - want).max(axis=1)
+    return gain
+
+
+def _shift(want: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compare mean ranks of numbers; a window that has none does not shift, its nulls tell."""
+    ranks = np.cumsum(want) - want / 2
+    mass = got.sum(axis=1)
+    middle = want @ ranks / max(want.sum(), np.finfo(float).tiny)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = got @ ranks / mass
+    moved = np.where(mass == 0, 0.0, np.abs(mean - middle))
+    return np.where(np.isnan(mass), np.nan, moved)
