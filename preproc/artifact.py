@@ -1,6 +1,6 @@
 """The artifact: one exported pipeline as a folder, ``<repository>/<name>/<version>/``.
 
-Format 2. Plain files, no code, no pickle, no timestamps: the same input gives the same bytes.
+Format 3. Plain files, no code, no pickle, no timestamps: the same input gives the same bytes.
 
 ======================================  ===========================================================
 ``../config.pbtxt``                     MUST name every input and output, ``max_batch_size: 0``, so
@@ -25,6 +25,11 @@ Format 2. Plain files, no code, no pickle, no timestamps: the same input gives t
 ``certificate.json``                    What was measured where; machine-dependent by nature.
 ``profile.json``                        What training looked like: bins, null shares, categories of
                                         a sample of its rows, ranges of numbers over all of them.
+                                        New in format 3: where blocks were named, ``monitor``
+                                        holds the keys of `preproc.drift.Baseline`, and with a
+                                        target ``outcomes`` those of `preproc.drift.Outcomes`; both
+                                        MUST be understood or refused whole, since half of a
+                                        threshold is none.
 ======================================  ===========================================================
 
 Digest: SHA-256 over the sorted ``path NUL sha256-hex LF`` lines of all files in the version's

@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 from preproc.errors import ArtifactError
 from preproc.signature import Column, Output, Rule, Signature
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Number of the artifact format that this version writes."""
-_READ: Final = (1, FORMAT)
-"""Numbers that it reads; 1 knew no ``float32``."""
+_READ: Final = (1, 2, FORMAT)
+"""Numbers that it reads; 1 knew no ``float32``, 2 no ``monitor`` and ``outcomes`` in a profile."""
 
 
 Mode = Literal["exact", "fast"]

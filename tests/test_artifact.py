@@ -71,7 +71,7 @@ def point_outside(folder: Path) -> None:
     [
         (flip_a_byte, "expected digest"),
         (cut_the_model, "expected an ONNX model, got"),
-        (raise_the_format, "expected format 2, got 99; use a newer preproc"),
+        (raise_the_format, "expected format 3, got 99; use a newer preproc"),
         (point_outside, "expected data inside, got external '/constant_0'"),
         (lambda folder: (folder / "contract.json").unlink(), "expected a file, got No such file"),
         (lambda folder: (folder / "contract.json").write_text("{"), "expected JSON, got"),
@@ -91,7 +91,7 @@ def test_an_altered_folder_is_refused(
 
 def test_an_unknown_key_is_refused(copy: Path) -> None:
     data = json.loads((copy / "contract.json").read_text())
-    with pytest.raises(ArtifactError, match="expected the keys of format 2"):
+    with pytest.raises(ArtifactError, match="expected the keys of format 3"):
         contract_from_json(data | {"surprise": 1}, "here")
 
 

@@ -152,7 +152,22 @@ def summary_of(name: str, certificate: Mapping[str, Any]) -> str:
             f"  {output:<{width}}  {100 * found['bitwise_share']:.3f} % bitwise, "
             f"max {found['max_ulp']} ULP, max {found['max_abs']:.2g} absolute{flips}"
         )
+    if "monitor" in certificate:
+        lines.append(_monitor_line(certificate["monitor"]))
     return "\n".join(lines)
+
+
+def _monitor_line(worth: Mapping[str, Any]) -> str:
+    """Say what the alarms are worth."""
+    tried = "; ".join(
+        f"{replay['alarms']} of {replay['windows']} held out {replay['how']} alarmed"
+        for replay in worth["replays"]
+    )
+    line = (
+        f"  monitor: {worth['status']}, {100 * worth['false_alarms']:.3g} % false alarms stated, "
+        f"{worth['blocks']} blocks of {worth['unit']}"
+    )
+    return line + (f"; {tried}" if tried else "") + (f"; {worth['why']}" if worth["why"] else "")
 
 
 def _measured(output: Output, verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract, Mode
+from preproc.drift import baseline_to_json, outcomes_to_json, worth_of
 from preproc.errors import ArtifactError, ExportError
 from preproc.export.answers import Answer, choose_answers, feature_answer
 from preproc.export.batches import Columns
@@ -30,6 +31,7 @@ from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
 from preproc.export.freshness import with_freshness
+from preproc.export.monitoring import monitoring_of, without_blocks
 from preproc.export.oracle import Oracle
 from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
@@ -91,6 +93,9 @@ def export_pipeline(
     label: str = "",
     freshness: Mapping[str, Mapping[str, Any]] | None = None,
     converters: Mapping[type, TransformerConverter] | None = None,
+    blocks: Any = None,
+    false_alarms: float = 0.05,
+    unwatched: Sequence[str] = (),
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
 
@@ -130,6 +135,14 @@ def export_pipeline(
         Class of a transformer → function of a `Scope`, a fitted object of exactly that class and a
         `Table` that adds its nodes and returns a table. What it builds is proved against
         ``transform`` on real and drawn rows, as all else is.
+    blocks
+        What rows of training belong together in time, so that live traffic can be held against
+        them: a column of X, or labels (n,), that sort in time, such as days; or a number of rows,
+        where they are independent of each other. By default nothing is calibrated.
+    false_alarms
+        Share of quiet blocks that may alarm, all columns and answers together.
+    unwatched
+        Columns that are not watched, such as a month; dates and times never are.
 
     Returns
     -------
@@ -149,6 +162,7 @@ def export_pipeline(
         raise ExportError("", f"mode: expected one of {sorted(MODES)}, got {mode!r}")
     check_name(name)
     check_is_fitted(pipeline)
+    X, blocks = without_blocks(pipeline, X, blocks)  # noqa: N806  # scikit-learn's name
     graph = convert(pipeline, X, outputs, converters)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
     check_float32(graph, mode, float32)
@@ -165,6 +179,21 @@ def export_pipeline(
     if mode == "fast":
         with session_of(contract, graph.model, mode="fast") as session:
             certificate["fast"] = measure_fast(graph.model, session, proof.vectors)
+    profile = dict(proof.profile)
+    if blocks is not None:
+        with session_of(contract, graph.model) as session:
+            baseline, outcomes = monitoring_of(
+                session,
+                X,
+                y,
+                blocks,
+                false_alarms=false_alarms,
+                left_out=unwatched,
+                seed=SEED,
+            )
+        certificate["monitor"] = worth_of(baseline)
+        profile["monitor"] = baseline_to_json(baseline)
+        profile["outcomes"] = None if outcomes is None else outcomes_to_json(outcomes)
     written = write_artifact(
         Artifact(
             contract=contract,
@@ -172,7 +201,7 @@ def export_pipeline(
             vectors=proof.vectors,
             steps=proof.steps,
             certificate=certificate,
-            profile=proof.profile,
+            profile=profile,
         ),
         repository,
         version=version,

@@ -1,0 +1,162 @@
+"""Blocks of training data become a baseline in the profile and a line of the certificate."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from preproc.artifact import Artifact, read_artifact
+from preproc.contract import FORMAT
+from preproc.drift import baseline_from_json, outcomes_from_json
+from preproc.errors import ExportError
+from preproc.export import export_pipeline
+from preproc.runtime import open_session
+
+DAYS, ROWS = 60, 60
+NUMBER = DAYS * ROWS
+OLD = Path(__file__).parents[1] / "golden" / "format_2" / "model" / "1"
+
+
+@pytest.fixture(scope="module")
+def people() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    day = np.repeat(np.arange(DAYS), ROWS)
+    return pd.DataFrame(
+        {
+            "age": draw.normal(40, 10, NUMBER),
+            "debt": draw.normal(0, 1, NUMBER),
+            "day": pd.Timestamp("2026-01-01", tz="Europe/Oslo") + pd.to_timedelta(day, unit="D"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def pipeline(people: pd.DataFrame) -> Pipeline:
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    return model.fit(people[["age", "debt"]], people["debt"] > 0.3)
+
+
+def export(folder: Path, pipeline: Pipeline, people: Any, **options: Any) -> Artifact:
+    late = np.asarray(people["debt"]) > 0.3
+    if not isinstance(options["blocks"], str):
+        people = people[["age", "debt"]]
+    return export_pipeline(pipeline, people, late, repository=folder, name="m", **options)
+
+
+def test_a_column_of_days_is_calibrated_on(
+    tmp_path: Path, pipeline: Pipeline, people: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = export(tmp_path, pipeline, people, blocks="day", unwatched=["age"])
+    assert written.path is not None
+    profile = read_artifact(written.path).profile
+    baseline = baseline_from_json(profile["monitor"])
+    assert (baseline.status, baseline.unit, baseline.window_s) == ("VALID", "days", 86400.0)
+    assert {place.name for place in baseline.places} == {"debt", "label", "probabilities"}
+    worth = written.certificate["monitor"]
+    assert (worth["false_alarms"], worth["blocks"], worth["calibrating"]) == (0.05, DAYS, 30)
+    assert [replay["windows"] for replay in worth["replays"]] == [12, 12]
+    assert "monitor: VALID, 5 % false alarms stated, 60 blocks of days; " in capsys.readouterr().out
+    outcomes = outcomes_from_json(profile["outcomes"])
+    assert outcomes.rows.sum() == NUMBER
+    assert (outcomes.kind, len(outcomes.rows)) == ("class", DAYS)
+
+
+def test_residuals_are_those_of_scikit_learn(
+    tmp_path: Path, pipeline: Pipeline, people: pd.DataFrame
+) -> None:
+    written = export(tmp_path, pipeline, people, blocks="day")
+    outcomes = outcomes_from_json(written.profile["outcomes"])
+    expected = pipeline.predict_proba(people[["age", "debt"]])[:, 1]
+    wanted = ((people["debt"] > 0.3) - expected).groupby(people["day"]).sum()
+    np.testing.assert_allclose(outcomes.residuals.sum(axis=1), wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        lambda people: people["day"].dt.date,
+        lambda people: people["day"].dt.strftime("%Y-%m-%d").to_numpy(),
+        lambda people: pl.from_pandas(people)["day"],
+        lambda _: [dt.date(2026, 1, 1 + at // ROWS % 30) for at in range(NUMBER)],
+        lambda _: ROWS,
+    ],
+    ids=["dates", "text", "polars", "list", "number of rows"],
+)
+def test_blocks_come_in_many_forms(
+    blocks: Any, tmp_path: Path, pipeline: Pipeline, people: pd.DataFrame
+) -> None:
+    written = export(tmp_path, pipeline, people[["age", "debt"]], blocks=blocks(people))
+    assert written.certificate["monitor"]["blocks"] in {DAYS, 30}
+
+
+def test_the_same_blocks_give_the_same_bytes(
+    tmp_path: Path, pipeline: Pipeline, people: pd.DataFrame
+) -> None:
+    digests = {export(tmp_path, pipeline, people, blocks="day").digest for _ in range(2)}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"blocks": "week"}, "blocks: expected a column of the data, got 'week'"),
+        ({"blocks": np.arange(3)}, f"blocks: expected {NUMBER} labels, one a row, got 3"),
+        (
+            {"blocks": np.arange(NUMBER)},
+            (
+                "blocks: expected at least 30 rows in a block, got 1 at most in 3600 blocks; "
+                "bring times down to days, say"
+            ),
+        ),
+        ({"blocks": 10}, "blocks: expected at least 30 rows in a block, got 10"),
+        (
+            {"blocks": NUMBER + 1},
+            f"blocks: expected at least {NUMBER + 1} rows, one block, got 3600",
+        ),
+        (
+            {"blocks": pd.Series([None] * NUMBER, dtype=object)},
+            "blocks: expected a label for each row, got nulls",
+        ),
+        ({"blocks": "day", "false_alarms": 0}, "false_alarms: expected a share above 0, got 0"),
+        (
+            {"blocks": "day", "unwatched": ["day"]},
+            "unwatched: expected columns that are read, got ['day']",
+        ),
+    ],
+    ids=["column", "length", "too fine", "too small", "too large", "nulls", "rate", "unwatched"],
+)
+def test_what_is_no_block_is_refused(
+    options: dict[str, Any],
+    message: str,
+    tmp_path: Path,
+    pipeline: Pipeline,
+    people: pd.DataFrame,
+) -> None:
+    with pytest.raises(ExportError) as caught:
+        export(tmp_path, pipeline, people, **options)
+    assert str(caught.value) == f"step .: {message}"
+    assert not (tmp_path / "m").exists()
+
+
+def test_too_few_blocks_are_written_as_insufficient(
+    tmp_path: Path, pipeline: Pipeline, people: pd.DataFrame
+) -> None:
+    written = export(tmp_path, pipeline, people, blocks="day", false_alarms=0.01)
+    assert written.certificate["monitor"]["status"] == "INSUFFICIENT"
+    assert written.certificate["monitor"]["why"].startswith("expected at least 249 blocks")
+
+
+def test_an_artifact_of_format_2_is_read_and_served() -> None:
+    old = read_artifact(OLD)
+    assert "monitor" not in old.profile
+    with open_session(OLD) as session:
+        row = {"income": np.array([3.75]), "age": np.array([4.75])}
+        assert session.run(row)["features"].tolist() == [[0.0, 0.0]]
+    assert FORMAT == 3
