@@ -1,4 +1,4 @@
-"""The command line: inspect, check, parity, diff, proto, serve, replay, log."""
+"""The command line: inspect, check, parity, diff, proto, serve, replay, monitor, diagnose, log."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from preproc.artifact import Artifact, read_artifact, read_contract
+from preproc.cli.drift import diagnose, monitor
 from preproc.cli.log import log, replay
 from preproc.cli.parity import parity
 from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
@@ -21,6 +22,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(parity, name="parity")
 app.add_typer(log, name="log")
 app.command()(replay)
+app.command()(monitor)
+app.command()(diagnose)
 
 ArtifactPath = Annotated[Path, typer.Argument(help="Folder of a version: models/flight_delay/1")]
 

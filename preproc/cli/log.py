@@ -53,20 +53,19 @@ def replay(
     with clear_errors():
         if (pipeline is None) == (shadow is None):
             raise CheckError("replay: expected either --pipeline or --shadow")
-        logs = optional("preproc.skew.log", "skew")
         replaying = optional("preproc.skew.replay", "skew")
         report = optional("preproc.skew.replay_report", "skew")
-        part = _part(logs, folder, model, artifact)
-        served = _served(part, version)
+        part = part_of(folder, model, artifact)
+        served = served_by(part, version)
         if shadow is not None:
             twins = optional("preproc.skew.shadowing", "skew")
             second = read_artifact(shadow)
             witness = twins.VersionWitness(second)
             name = f"version {shadow} ({second.digest[:12]})"
         else:
-            witness = _pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)
+            witness = pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)
             name = f"pipeline {pipeline}"
-        with witness, _progress() as progress:
+        with witness, progress_bar() as progress:
             task = progress.add_task("replaying", total=part.rows)
             found = replaying.replay_part(
                 part,
@@ -130,8 +129,9 @@ def delete(
         raise typer.Exit(BREACH)
 
 
-def _part(logs: Any, folder: Path, model: str, artifact: str) -> Any:
+def part_of(folder: Path, model: str, artifact: str) -> Any:
     """Choose the rows of one artifact; what is left alone is told."""
+    logs = optional("preproc.skew.log", "skew")
     parts = logs.open_log(folder, model=model, artifact=artifact)
     names = sorted({part.model for part in parts})
     if len(names) > 1:
@@ -145,7 +145,7 @@ def _part(logs: Any, folder: Path, model: str, artifact: str) -> Any:
     return parts[-1]
 
 
-def _served(part: Any, version: Path | None) -> Artifact:
+def served_by(part: Any, version: Path | None) -> Artifact:
     """Read the artifact that served, which must be the same to the last byte."""
     path = version or Path(part.files[-1].head.path)
     served = read_artifact(path)
@@ -156,7 +156,7 @@ def _served(part: Any, version: Path | None) -> Artifact:
     return served
 
 
-def _pipeline_witness(
+def pipeline_witness(
     path: Path | None,
     served: Artifact,
     data: Path | None,
@@ -164,6 +164,7 @@ def _pipeline_witness(
     trust: list[str],
     allow_pickle: bool,  # noqa: FBT001  # as the flag
 ) -> Any:
+    """Load a pipeline that gives the golden answers of the artifact."""
     loading = optional("preproc.export.loading", "export,cpu")
     replaying = optional("preproc.export.replaying", "export,cpu")
     fitted = loading.load_pipeline(path, trusted=trust, allow_pickle=allow_pickle)
@@ -174,6 +175,7 @@ def _pipeline_witness(
     return witness
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """Make a bar on standard error that vanishes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)

@@ -197,6 +197,20 @@ def batch_of(source: Source, offers: Sequence[Offer]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(ordered, schema=schema)
 
 
+def sampled_of(source: Source, offers: Sequence[Offer]) -> tuple[Arrays, Arrays]:
+    """Give the rows that the hash chose and the graph took, as they came: inputs and answers."""
+    asked = [offer for offer in offers if offer.answers is not None]
+    if not asked:
+        return {}, {}
+    columns = _columns(source, asked)
+    kept = np.flatnonzero(_sampled(source.head, asked, columns))
+    answers = {
+        output.name: np.concatenate([(offer.answers or {})[output.name] for offer in asked])[kept]
+        for output in source.signature.outputs
+    }
+    return {name: values[kept] for name, values in columns.items()}, answers
+
+
 def header_of(headers: Headers, wanted: str) -> str:
     """Find a header as text, empty where there is none."""
     for name, value in headers:

@@ -84,8 +84,8 @@ class Pairing:
         """Rows of a stratum that differ, or that do not."""
         return self.strata[kind, name, is_wrong]
 
-    def take(self, rows: Rows) -> None:
-        """Compare some rows."""
+    def take(self, rows: Rows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Compare some rows; tell which were compared, and which of them differ, (n,) each."""
         errors = rows.own["row_error"].to_numpy()
         is_refused = errors != 0
         said = self.witness.ask(rows.inputs, is_refused)
@@ -104,6 +104,7 @@ class Pairing:
         for marks in wrong.values():
             is_wrong |= marks
         self._note(rows, compared, is_wrong, refused, wrong)
+        return compared, compared & is_wrong
 
     def _compare(
         self, rows: Rows, said: Testimony, both: NDArray[np.int64]

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,8 @@ class Writer:
         How often what is done.
     limits
         What is kept, and how long.
+    observe
+        Called with the calls of one artifact before they are written, off their path too.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class Writer:
         queue_rows: int = 65536,
         pace: Pace = Pace(),  # frozen
         limits: Limits = Limits(),  # noqa: B008  # frozen
+        observe: Callable[[Source, Sequence[Offer]], None] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -115,6 +118,7 @@ class Writer:
         self._queue_rows = queue_rows
         self._pace = pace
         self._keeper = Keeper(folder, limits)
+        self._observe = observe
         self._offers: deque[tuple[Lane, Offer]] = deque()
         self._queued = 0
         self._lock = Lock()
@@ -200,6 +204,11 @@ class Writer:
     def _write(self, lane: Lane, offers: Sequence[Offer]) -> None:
         """Append the rows of some calls; they are lost where that fails, and counted."""
         model = lane.source.head.model
+        try:
+            if self._observe is not None:
+                self._observe(lane.source, offers)
+        except Exception:  # noqa: BLE001  # what is not watched is logged all the same
+            _LOG.exception("model %r: its calls cannot be watched", model)
         try:
             batch = batch_of(lane.source, offers)
         except Exception:  # noqa: BLE001  # a fault of the log stays in the log

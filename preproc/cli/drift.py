@@ -1,0 +1,176 @@
+"""The part of the command line that holds live rows against training: monitor, diagnose."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+
+from preproc.artifact import Artifact, read_artifact
+from preproc.cli.log import LogPath, part_of, pipeline_witness, progress_bar, served_by
+from preproc.cli.terminal import BREACH, NOTHING_COMPARED, clear_errors, optional, wide_console
+from preproc.errors import CheckError
+from preproc.runtime.gate import evidence_of
+
+_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+Model = Annotated[str, typer.Option(help="Name, where the log holds several.")]
+Digest = Annotated[str, typer.Option(help="First digits of a digest; by default the latest.")]
+Version = Annotated[Path | None, typer.Option(help="Folder of the version, if it has moved.")]
+Window = Annotated[
+    str, typer.Option(help="Length, such as 1d or 6h; by default that of training's blocks.")
+]
+Zone = Annotated[str, typer.Option(help="Time zone in which days begin: Europe/Oslo.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write what was found there too.")]
+
+
+def monitor(
+    rows: Annotated[Path, typer.Argument(help="Folder of a log, or a .parquet or .csv of rows.")],
+    *,
+    model: Model = "",
+    artifact: Digest = "",
+    version: Version = None,
+    window: Window = "",
+    zone: Zone = "UTC",
+    by: Annotated[str, typer.Option(help="Of a table: column that names the window.")] = "",
+    last: Annotated[int, typer.Option(min=0, help="Judge so many windows at the end.")] = 0,
+    json_file: Json = None,
+) -> None:
+    """Hold windows against training; exit 1 when one alarms, 2 when one cannot be judged."""
+    with clear_errors():
+        watching = optional("preproc.skew.watching", "skew")
+        if rows.is_file() or rows.suffix in {".parquet", ".csv"}:
+            served, traffic, windows = _of_table(rows, version, by)
+            baseline = watching.baseline_of_profile(served.profile, served.path)
+        else:
+            part = part_of(rows, model, artifact)
+            served = served_by(part, version)
+            baseline = watching.baseline_of_profile(served.profile, served.path)
+            traffic, windows = _of_log([part], baseline, window, zone)
+        with wide_console().status("judging windows"):
+            found = watching.watch(baseline, traffic, windows, last=last)
+        watching.print_watch(found, wide_console())
+        if json_file is not None:
+            text = json.dumps(watching.watch_to_json(found), indent=1)
+            json_file.write_text(text + "\n", encoding="utf-8")
+    if found.alarms:
+        raise typer.Exit(BREACH)
+    if not found.is_judged:
+        raise typer.Exit(NOTHING_COMPARED)
+
+
+def diagnose(
+    folder: LogPath,
+    *,
+    pipeline: Annotated[Path | None, typer.Option(help="Fitted pipeline: a .skops file.")] = None,
+    recomputed: Annotated[
+        Path | None, typer.Option(help="Inputs computed anew: .parquet or .csv by request_id.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="What came true: .parquet or .csv by request_id.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="Its column.")] = "label",
+    maturity: Annotated[str, typer.Option(help="How long a label takes at most: 14d.")] = "0s",
+    as_of: Annotated[
+        str, typer.Option(help="Until when labels were gathered; by default the log's end.")
+    ] = "",
+    model: Model = "",
+    artifact: Digest = "",
+    version: Version = None,
+    window: Window = "",
+    zone: Zone = "UTC",
+    data: Annotated[
+        Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
+    ] = None,
+    frame: Annotated[
+        str, typer.Option(help="What it was trained on: pandas or polars.")
+    ] = "pandas",
+    trust: Annotated[
+        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
+    ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
+    ] = False,
+    json_file: Json = None,
+) -> None:
+    """Tell skew from drift; exit 0 when all is quiet, 1 with a cause, 2 when undetermined."""
+    with clear_errors():
+        diagnosing = optional("preproc.skew.diagnose", "skew")
+        report = optional("preproc.skew.diagnose_report", "skew")
+        twice = optional("preproc.skew.twice", "skew")
+        part = part_of(folder, model, artifact)
+        served = served_by(part, version)
+        signature = served.contract.signature
+        baseline, outcomes = report.profile_parts(served.profile)
+        traffic, windows = _of_log([part], baseline, window, zone)
+        pairs = []
+        if pipeline is not None:
+            witness = pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)
+            with witness, progress_bar() as bar:
+                task = bar.add_task("replaying", total=part.rows)
+                tolerances = evidence_of(served, served.contract.mode)[1]
+                served_again = twice.served_pairs(
+                    [part],
+                    witness,
+                    signature,
+                    tolerances,
+                    traffic,
+                    lambda done: bar.update(task, completed=done),
+                )
+            pairs += [served_again] if served_again is not None else []
+        if recomputed is not None:
+            pairs.append(twice.asked_pairs(recomputed, traffic, signature))
+        known = None
+        if labels is not None:
+            known = optional("preproc.skew.labels", "skew").join_labels(
+                labels,
+                traffic,
+                label=label,
+                as_of=np.datetime64(as_of, "us") if as_of else None,
+                maturity_s=seconds_of(maturity),
+            )
+        case = diagnosing.Case(traffic, windows, signature, baseline, outcomes, tuple(pairs), known)
+        found = diagnosing.diagnose(case)
+        report.print_diagnosis(found, wide_console())
+        if json_file is not None:
+            text = json.dumps(report.diagnosis_to_json(found), indent=1)
+            json_file.write_text(text + "\n", encoding="utf-8")
+    if found.causes:
+        raise typer.Exit(BREACH)
+    if found.verdict == "undetermined":
+        raise typer.Exit(NOTHING_COMPARED)
+
+
+def seconds_of(text: str) -> float:
+    """Read a length of time such as ``1d``, ``6h``, ``30m`` or ``90s``.
+
+    Raises
+    ------
+    CheckError
+        When it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if found is None:
+        raise CheckError(f"length of time: expected one such as '1d' or '6h', got {text!r}")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _of_table(rows: Path, version: Path | None, by: str) -> tuple[Artifact, Any, Any]:
+    if version is None:
+        raise CheckError(f"rows {str(rows)!r}: expected --version, the folder that answers them")
+    served = read_artifact(version)
+    tables = optional("preproc.skew.table_traffic", "skew")
+    traffic, windows = tables.traffic_of_table(rows, served, by)
+    return served, traffic, windows
+
+
+def _of_log(parts: Any, baseline: Any, window: str, zone: str) -> tuple[Any, Any]:
+    """Read the traffic of a log, cut as training was, or as the caller says."""
+    length = seconds_of(window) if window else (baseline.window_s if baseline else None)
+    if length is None:
+        raise CheckError("window: expected --window, since training's blocks have no known length")
+    reading = optional("preproc.skew.traffic", "skew")
+    traffic = reading.traffic_of(parts)
+    return traffic, reading.cut(traffic, length, zone)
