@@ -20,11 +20,13 @@ from preproc.skew.batching import ID_HEADER, Offer, header_of, source_of
 from preproc.skew.keeping import Limits
 from preproc.skew.privacy import Privacy, check_privacy, read_privacy
 from preproc.skew.record import Head
-from preproc.skew.writer import Lane, Tally, Writer
+from preproc.skew.writer import Lane, Writer
 from preproc_server.calls import Call
 from preproc_server.core import Admitted
+from preproc_server.drift import DriftWatch
 from preproc_server.errors import SettingsError
 from preproc_server.loading import Answers, Model
+from preproc_server.metrics import Metrics
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.settings import Settings
 
@@ -157,7 +159,7 @@ class Journal:
         return lane
 
 
-def journal_of(settings: Settings, tally: Tally) -> Journal | None:
+def journal_of(settings: Settings, metrics: Metrics) -> Journal | None:
     """Open the log that settings want, None where they want none.
 
     Raises
@@ -174,7 +176,13 @@ def journal_of(settings: Settings, tally: Tally) -> Journal | None:
     check_privacy(privacy, signatures_of(settings.repository), key=key)
     limits = Limits(settings.log_max_age_days * DAY_S, settings.log_max_bytes)
     try:
-        writer = Writer(settings.log_dir, tally, queue_rows=settings.log_queue_rows, limits=limits)
+        writer = Writer(
+            settings.log_dir,
+            metrics,
+            queue_rows=settings.log_queue_rows,
+            limits=limits,
+            observe=DriftWatch(metrics.registry).observe,
+        )
     except OSError as error:
         fault = f"log_dir: expected a folder that can be written, got {error}"
         raise SettingsError([f"{fault}; change PREPROC_LOG_DIR or the flag"]) from error

@@ -1,0 +1,108 @@
+"""Windows of served rows as gauges: alarms, quiet, and what is not watched."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from preproc_server.drift import DriftWatch
+from prometheus_client import CollectorRegistry
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from preproc.artifact import Artifact, read_artifact
+from preproc.export import export_pipeline
+from preproc.runtime import Session, open_session
+from preproc.skew import Privacy
+from preproc.skew.batching import Offer, Source, source_of
+from preproc.skew.record import Head
+
+DAY_S = 86400.0
+ROWS, DAYS = 100, 60
+
+
+def draw_rows(seed: int, rows: int) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pd.DataFrame({"age": draw.normal(40, 10, rows), "debt": draw.normal(0, 1, rows)})
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    rows = draw_rows(0, ROWS * DAYS)
+    days = np.datetime64("2026-01-01") + np.repeat(np.arange(DAYS), ROWS)
+    folder = tmp_path_factory.mktemp("watched")
+    pipeline = make_pipeline(StandardScaler()).fit(rows)
+    written = export_pipeline(pipeline, rows, repository=folder, name="m", blocks=days)
+    assert written.path is not None
+    return read_artifact(written.path)
+
+
+@pytest.fixture(scope="module")
+def session(artifact: Artifact) -> Iterator[Session]:
+    assert artifact.path is not None
+    with open_session(artifact.path) as opened:
+        yield opened
+
+
+def source(artifact: Artifact, session: Session, path: Path) -> Source:
+    head = Head("m", 1, artifact.digest, "", str(path), "one", 1, "", 1.0)
+    return source_of(head, session.signature, session.layout.places, Privacy())
+
+
+def offer(session: Session, rows: pd.DataFrame, at_s: float, *, is_sampled: bool = True) -> Offer:
+    prepared = session.prepare(rows)
+    answers: Any = session.run_prepared(prepared)
+    feeds = prepared.feeds
+    return Offer(len(rows), feeds, answers, "id", is_sampled, frozenset(), at_s, 0, (), {})
+
+
+def gauge(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(
+        f"preproc_drift_{name}", {"model": "m", "version": "1"} | labels
+    )
+
+
+def states(registry: CollectorRegistry) -> list[str]:
+    names = ("QUIET", "ALARM", "INSUFFICIENT", "INVALID")
+    return [name for name in names if gauge(registry, "state", state=name)]
+
+
+def test_a_day_is_told_when_it_is_over(artifact: Artifact, session: Session) -> None:
+    assert artifact.path is not None
+    registry = CollectorRegistry()
+    watch = DriftWatch(registry, clock_s=lambda: 0.0)
+    lane = source(artifact, session, artifact.path)
+    watch.observe(lane, [offer(session, draw_rows(1, ROWS), 10.0)])
+    assert states(registry) == ["INSUFFICIENT"]
+    assert gauge(registry, "window_rows") == ROWS
+    bad = draw_rows(2, ROWS)
+    bad.loc[::10, "age"] = np.nan
+    unsampled = offer(session, bad, DAY_S + 5, is_sampled=False)
+    watch.observe(lane, [unsampled, offer(session, bad, DAY_S + 10)])
+    assert states(registry) == ["QUIET"]
+    watch.observe(lane, [offer(session, draw_rows(3, ROWS), 2 * DAY_S + 10)])
+    assert states(registry) == ["ALARM"]
+    assert gauge(registry, "alarms_total") == 1
+    score, threshold = gauge(registry, "score"), gauge(registry, "threshold")
+    assert score is not None
+    assert threshold is not None
+    assert score > threshold
+    where = {"part": "input", "column": "age", "stream": "null", "measure": "points"}
+    assert gauge(registry, "effect", **where) == pytest.approx(10)
+    watch.observe(lane, [offer(session, draw_rows(4, ROWS), 3 * DAY_S + 10)])
+    assert states(registry) == ["QUIET"]
+    assert gauge(registry, "effect", **where) is None
+
+
+def test_an_artifact_that_is_not_calibrated_is_insufficient(
+    artifact: Artifact, session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = CollectorRegistry()
+    watch = DriftWatch(registry, clock_s=lambda: 0.0)
+    watch.observe(source(artifact, session, tmp_path), [offer(session, draw_rows(1, 9), 1.0)])
+    assert states(registry) == ["INSUFFICIENT"]
+    assert "model 'm' is not watched: artifact" in caplog.text
+    assert threading.current_thread() is threading.main_thread()
