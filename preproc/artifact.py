@@ -20,16 +20,11 @@ Format 3. Plain files, no code, no pickle, no timestamps: the same input gives t
                                         `preproc.vectors.SET_NAMES`; a set without rows is absent.
 ``golden/steps/``                       ``steps.json`` lists path, graph values, what decides the
                                         bits of each step, and MAY name its features; ``step_K.pb``
-                                        holds what scikit-learn's transform gave to the first real
-                                        rows.
+                                        holds what its transform gave to the first real rows.
 ``certificate.json``                    What was measured where; machine-dependent by nature.
-``profile.json``                        What training looked like: bins, null shares, categories of
-                                        a sample of its rows, ranges of numbers over all of them.
-                                        New in format 3: where blocks were named, ``monitor``
-                                        holds the keys of `preproc.drift.Baseline`, and with a
-                                        target ``outcomes`` those of `preproc.drift.Outcomes`; both
-                                        MUST be understood or refused whole, since half of a
-                                        threshold is none.
+``profile.json``                        What training looked like: bins, nulls, categories of a
+                                        sample, ranges over all rows. Since format 3 MAY hold
+                                        ``monitor`` and ``outcomes``, as `preproc.drift` reads them.
 ======================================  ===========================================================
 
 Digest: SHA-256 over the sorted ``path NUL sha256-hex LF`` lines of all files in the version's

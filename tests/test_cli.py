@@ -89,7 +89,7 @@ def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path)
     shown = CliRunner().invoke(app, ["inspect", str(logistic_artifact.path)])
     assert "probabilities" in shown.stdout
     plain = CliRunner().invoke(app, ["inspect", str(logistic_artifact.path), "--json"])
-    assert json.loads(plain.stdout)["format"] == 2
+    assert json.loads(plain.stdout)["format"] == 3
     shutil.rmtree(tmp_path)
 
 

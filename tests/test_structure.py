@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 CALLS = {"Call", "grpc.ServicerContext"}
 PACKAGES = [
     "preproc",
+    "preproc.drift",
     "preproc.export",
     "preproc.graph",
     "preproc.parity",

@@ -97,6 +97,7 @@ def diagnose(
 ) -> None:
     """Tell skew from drift; exit 0 when all is quiet, 1 with a cause, 2 when undetermined."""
     with clear_errors():
+        cases = optional("preproc.skew.case", "skew")
         diagnosing = optional("preproc.skew.diagnose", "skew")
         report = optional("preproc.skew.diagnose_report", "skew")
         twice = optional("preproc.skew.twice", "skew")
@@ -131,7 +132,7 @@ def diagnose(
                 as_of=np.datetime64(as_of, "us") if as_of else None,
                 maturity_s=seconds_of(maturity),
             )
-        case = diagnosing.Case(traffic, windows, signature, baseline, outcomes, tuple(pairs), known)
+        case = cases.Case(traffic, windows, signature, baseline, outcomes, tuple(pairs), known)
         found = diagnosing.diagnose(case)
         report.print_diagnosis(found, wide_console())
         if json_file is not None:

@@ -23,6 +23,9 @@ from preproc.drift.places import Place, freeze, place_from_json, place_to_json
 from preproc.drift.streams import streams_of
 from preproc.errors import DriftError
 
+BROKEN: Final = 0.01
+"""Chance of as many alarms in a replay below which the stated rate does not hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -122,7 +125,7 @@ def baseline_of(
             ("in time", in_time, everything),
         )
     )
-    broken = [_broken(replay, false_alarms) for replay in replays if replay.low > false_alarms]
+    broken = [_broken(replay, false_alarms) for replay in replays if replay.p < BROKEN]
     return replace(
         bare,
         status="INVALID" if broken else "VALID",
@@ -208,8 +211,8 @@ def _broken(replay: Replay, false_alarms: float) -> str:
     loudest = ", ".join(f"{name} {count} times" for name, count in replay.loudest.items())
     return (
         f"replay {replay.how}: expected {false_alarms:.3g} of the windows to alarm, got "
-        f"{replay.alarms} of {replay.windows} ({loudest}); leave out columns that tell the time, "
-        "or train on a longer period"
+        f"{replay.alarms} of {replay.windows}, p = {replay.p:.2g} ({loudest}); "
+        "leave out columns that tell the time, or train on a longer period"
     )
 
 

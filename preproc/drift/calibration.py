@@ -27,7 +27,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import betabinom, binomtest
 
 from preproc.drift.places import Part, Place, blockwise, freeze
 from preproc.drift.streams import kinds_of, statistics
@@ -96,15 +96,25 @@ class Level:
         """How many calibrate."""
         return len(self.scores)
 
-    def threshold(self, false_alarms: float) -> float:
-        """Give the score above which a window alarms."""
+    def rank(self, false_alarms: float) -> int:
+        """Tell which of the calibrating blocks, by score, is the threshold; from 1."""
         rank = ceil(round((1 - false_alarms) * (self.blocks + 1), 9))
         if rank > self.blocks:
             raise DriftError(
                 f"threshold: expected at least {ceil(1 / false_alarms) - 1} calibrating blocks for "
                 f"{false_alarms:.3g}, got {self.blocks}"
             )
-        return float(np.sort(self.scores[:, 0])[rank - 1])
+        return rank
+
+    def threshold(self, false_alarms: float) -> float:
+        """Give the score above which a window alarms.
+
+        Raises
+        ------
+        DriftError
+            When there are too few blocks for the rate.
+        """
+        return float(np.sort(self.scores[:, 0])[self.rank(false_alarms) - 1])
 
     def p_value(self, score: float, without: Sequence[int] = ()) -> float:
         """Tell how often a block has a score as large, in streams other than some.
@@ -130,6 +140,9 @@ class Replay:
         Blocks that were held out, and how many alarmed.
     low, high
         Exact interval of the rate, for independent blocks.
+    p
+        Chance of as many, where blocks are exchangeable. The threshold is itself drawn, so their
+        number is beta-binomial and not binomial.
     loudest
         Streams that led most alarms, with their number.
     """
@@ -139,6 +152,7 @@ class Replay:
     alarms: int
     low: float
     high: float
+    p: float
     loudest: Mapping[str, int]
 
 
@@ -231,6 +245,7 @@ def replayed(
     (level,) = calibration.levels
     scores = scored(level, measure(calibration.places, blocks, held))
     is_alarm = scores.max(axis=1) > level.threshold(false_alarms)
+    rank = level.rank(false_alarms)
     names = [
         f"{place.part} {place.name}: {kind}"
         for place in calibration.places
@@ -245,6 +260,7 @@ def replayed(
         alarms=int(is_alarm.sum()),
         low=float(interval.low),
         high=float(interval.high),
+        p=float(betabinom.sf(is_alarm.sum() - 1, len(held), level.blocks + 1 - rank, rank)),
         loudest={names[leaders[at]]: int(counts[at]) for at in order},
     )
 

@@ -18,7 +18,7 @@ from preproc.signature import Signature
 
 BANDS: Final = 5
 MIN_BLOCKS: Final = 5
-PERMUTATIONS: Final = 999
+PERMUTATIONS: Final = 1999
 
 Kind = Literal["class", "confidence", "number"]
 
@@ -56,7 +56,7 @@ class Change:
     blocks, rows
         Live ones.
     p
-        Of the differences of all bands together, by permuting blocks.
+        Of the clearest difference of bands, slope and all rows, by permuting blocks.
     effect, low, high
         Mean residual now minus then, and its interval: in points of probability, or the target's
         unit.
@@ -156,10 +156,10 @@ def outcomes_of(
 def compare_outcomes(base: Outcomes, live: Outcomes, draw: np.random.Generator) -> Change:
     """Test whether live residuals differ from those of training, block against block.
 
-    Each band gives a studentized difference of means over blocks; their squares together are held
-    against the same of blocks that change sides by chance. Together, since a meaning that weakens
-    moves the ends of the score a little each, against each other. Studentized, since live blocks
-    have fewer rows, and thus more noise, where a log is a sample.
+    Three differences of means over blocks count: of the bands, squared and added up; of their
+    slope, since a meaning that weakens moves the ends of the score against each other; of all rows.
+    The clearest is held against the clearest of blocks that change sides by chance. Each is
+    studentized, since live blocks have fewer rows, and thus more noise, where a log is a sample.
 
     Raises
     ------
@@ -183,10 +183,10 @@ def compare_outcomes(base: Outcomes, live: Outcomes, draw: np.random.Generator) 
     difference, error = _welch(values, is_live, sizes)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = np.nan_to_num(np.abs(difference) / error, nan=0.0)
-    together = (scores[:, :-1] ** 2).sum(axis=1)
-    p = float((together >= together[0] * (1 - 1e-12)).mean())
+    together = (scores[:, :-2] ** 2).sum(axis=1)
+    p = _clearest(np.stack([together, scores[:, -2], scores[:, -1]], axis=1))
     scale = 1.0 if base.kind == "number" else 100.0
-    worst = int(scores[0, :-1].argmax())
+    worst = int(scores[0, :-2].argmax())
     whole, spread = scale * difference[0, -1], scale * error[0, -1]
     shares = live.rows.sum(axis=0) / live.rows.sum()
     return Change(
@@ -234,17 +234,30 @@ def outcomes_from_json(data: Mapping[str, Any]) -> Outcomes:
 
 
 def _means(outcomes: Outcomes) -> NDArray[np.float64]:
-    """Residuals of each block, by band and in all, (b, bands + 1), over the mean block's rows."""
+    """Residuals of each block over the mean block's rows: by band, slope, all; (b, bands + 2)."""
     rows = outcomes.rows.sum() / len(outcomes.rows)
-    whole = outcomes.residuals.sum(axis=1, keepdims=True)
-    means: NDArray[np.float64] = np.concatenate([outcomes.residuals, whole], axis=1) / rows
-    return means
+    bands = outcomes.residuals / rows
+    rise = np.arange(bands.shape[1]) - (bands.shape[1] - 1) / 2
+    return np.column_stack([bands, bands @ rise, bands.sum(axis=1)])
+
+
+def _clearest(statistics: NDArray[np.float64]) -> float:
+    """Give the chance of the smallest p-value of several statistics, (divisions, k).
+
+    The first division is what happened, the others are by chance.
+    """
+    rounded = np.round(statistics, 12)
+    ascending = np.sort(rounded, axis=0)
+    number = len(rounded)
+    below = [np.searchsorted(ascending[:, k], rounded[:, k]) for k in range(rounded.shape[1])]
+    p_values = (number - np.max(below, axis=0)) / number
+    return float((p_values <= p_values[0]).mean())
 
 
 def _welch(
     values: NDArray[np.float64], is_live: NDArray[np.float64], sizes: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Difference of means and its standard error, each (divisions, bands + 1)."""
+    """Difference of means and its standard error, each (divisions, bands + 2)."""
     total, squares = values.sum(axis=0), (values**2).sum(axis=0)
     live, live_squares = is_live @ values, is_live @ values**2
     means = (total - live) / sizes[0], live / sizes[1]

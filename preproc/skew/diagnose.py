@@ -10,18 +10,18 @@ verdict is undetermined, and says what is missing. A column that a client comput
 reaches the server is beyond what replay sees; for that, inputs computed anew are a second pair.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, binomtest
 
-from preproc.drift import Baseline, Change, Outcomes, compare_outcomes
+from preproc.drift import Change, compare_outcomes
 from preproc.drift.outcomes import MIN_BLOCKS, expected_of, outcomes_of, truth_of
 from preproc.errors import DriftError
-from preproc.signature import Signature
+from preproc.skew.case import REMEDIES, Case, Cause, Diagnosis, Evidence, Pairs
 from preproc.skew.labels import Labels, mature_windows
 from preproc.skew.scope import Onset, Scope, onset_of, scope_of_rows, scope_of_windows
 from preproc.skew.traffic import Traffic, Windows, taken
@@ -31,130 +31,6 @@ SIGNIFICANT: Final = 0.01
 """Level of the tests of data drift and of concept drift, each."""
 MAX_WRONG: Final = 0.2
 """Share of wrong scores up to which the others still tell about the concept."""
-
-Cause = Literal["skew", "data drift", "concept drift"]
-Answer = Literal["yes", "no", "open"]
-
-REMEDIES: Final[Mapping[Cause, str]] = {
-    "skew": "mend the code or the default that differs; do not train again: the model is right and "
-    "is asked wrongly",
-    "data drift": "check that scores still hold where the new rows lie; train again with them, or "
-    "weight the old ones, when labels say that they do not",
-    "concept drift": "train again on labels from after the onset; until then correct the scores, "
-    "or stop relying on them",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Rows that were computed twice.
-
-    Attributes
-    ----------
-    kind
-        ``served``: the logged row through the training pipeline, against the logged answer.
-        ``asked``: the logged input against the same computed anew from the sources.
-    is_compared, is_different
-        Of each row of the traffic, (n,).
-    where
-        First step or column that differs, empty where none does.
-    recomputed
-        Of ``asked``: column → values computed anew, (n,) or (n, 1); elsewhere nothing.
-    """
-
-    kind: Literal["served", "asked"]
-    is_compared: NDArray[np.bool_]
-    is_different: NDArray[np.bool_]
-    where: str = ""
-    recomputed: Mapping[str, NDArray[Any]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One line.
-
-    Attributes
-    ----------
-    cause
-        Whose question it answers.
-    answer
-        ``open`` where it cannot be told.
-    test, unit
-        What was done, and what it counts.
-    n
-        How many of these.
-    p
-        Chance of as much, were there nothing; None where nothing was tested.
-    effect
-        How large it is, in words.
-    """
-
-    cause: Cause
-    answer: Answer
-    test: str
-    unit: str
-    n: int
-    p: float | None
-    effect: str
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What was found.
-
-    Attributes
-    ----------
-    verdict
-        ``quiet``, ``undetermined``, one cause, or ``both: …`` with all of them.
-    causes
-        That were found.
-    evidence
-        Line by line, against as well as for.
-    missing
-        What would answer the open questions.
-    onset, scope
-        Since when and for whom, of the first cause; None where that is not told.
-    remedies
-        Of each cause.
-    watch
-        The windows; None without a calibrated profile.
-    """
-
-    verdict: str
-    causes: tuple[Cause, ...]
-    evidence: tuple[Evidence, ...]
-    missing: tuple[str, ...]
-    onset: Onset | None
-    scope: Scope | None
-    remedies: tuple[str, ...]
-    watch: Watch | None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that there is to go by.
-
-    Attributes
-    ----------
-    traffic, windows
-        Rows of the log.
-    signature
-        Of the artifact.
-    baseline, outcomes
-        Of its profile; None where the export gave none.
-    pairs
-        None, one or both kinds.
-    labels
-        None where there are none.
-    """
-
-    traffic: Traffic
-    windows: Windows
-    signature: Signature
-    baseline: Baseline | None
-    outcomes: Outcomes | None
-    pairs: Sequence[Pairs]
-    labels: Labels | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from preproc.drift import Baseline, Outcomes, baseline_from_json, outcomes_from_json
-from preproc.skew.diagnose import Diagnosis
+from preproc.skew.case import Diagnosis
 from preproc.skew.watching import watch_to_json
 
 

@@ -12,7 +12,7 @@ from preproc.compare import Tolerance
 from preproc.errors import LogError
 from preproc.runtime.feeding import columns_of
 from preproc.signature import Column, Signature
-from preproc.skew.diagnose import Pairs
+from preproc.skew.case import Pairs
 from preproc.skew.log import Part, rows_of
 from preproc.skew.pairing import Pairing
 from preproc.skew.tables import keyed_table

@@ -23,7 +23,6 @@ from preproc.skew.record import Head
 from preproc.skew.writer import Lane, Writer
 from preproc_server.calls import Call
 from preproc_server.core import Admitted
-from preproc_server.drift import DriftWatch
 from preproc_server.errors import SettingsError
 from preproc_server.loading import Answers, Model
 from preproc_server.metrics import Metrics
@@ -171,6 +170,8 @@ def journal_of(settings: Settings, metrics: Metrics) -> Journal | None:
     """
     if settings.log_dir is None:
         return None
+    from preproc_server.drift import DriftWatch  # noqa: PLC0415  # scipy only where rows are watched
+
     secret, key = settings.log_hmac_key, settings.log_key or ""
     privacy = read_privacy(settings.log_policy, secret.get_secret_value() if secret else "")
     check_privacy(privacy, signatures_of(settings.repository), key=key)

@@ -202,6 +202,7 @@ def test_rows_taken_for_independent_are_proved_otherwise() -> None:
     replay = replayed(blocks, days[:-24], days[-24:], 0.05, "in time", draw)
     assert replay.alarms > 20
     assert replay.low > 0.05
+    assert replay.p < 1e-6
 
 
 def test_too_few_blocks_calibrate_nothing() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from preproc.drift.outcomes import compare_outcomes
 from preproc.errors import DriftError
-from preproc.skew.diagnose import Diagnosis, diagnose
+from preproc.skew.case import Diagnosis
+from preproc.skew.diagnose import diagnose
 from preproc.skew.diagnose_report import diagnosis_to_json, lines_of
 from preproc.skew.scope import onset_of
 from preproc.skew.traffic import taken

@@ -11,7 +11,7 @@ from preproc.drift.baseline import Baseline, baseline_of
 from preproc.drift.calibration import Blocks
 from preproc.drift.outcomes import Outcomes, outcomes_of
 from preproc.signature import Column, Output, Signature
-from preproc.skew.diagnose import Case, Pairs
+from preproc.skew.case import Case, Pairs
 from preproc.skew.labels import Labels
 from preproc.skew.traffic import Traffic, cut
 
