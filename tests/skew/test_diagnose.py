@@ -31,7 +31,7 @@ from tests.skew.worlds import (
     train,
 )
 
-TIMES = 3
+TIMES = 2
 
 
 @pytest.fixture(scope="module")
