@@ -32,9 +32,11 @@ def floor_divide(graph: GraphBuilder, x: str, divisor: int, *, scope: str) -> st
     """Divide int64 by a positive constant, rounding down."""
     if divisor == 1:
         return x
-    rest = graph.op("Mod", x, np.array(divisor), scope=scope)
-    whole = graph.op("Sub", x, rest, scope=scope)
-    return graph.op("Div", whole, np.array(divisor), scope=scope)
+    # Not (x - rest) / divisor: near the smallest int64 the difference would wrap.
+    cut = graph.op("Div", x, np.array(divisor), scope=scope)
+    back = graph.op("Mul", cut, np.array(divisor), scope=scope)
+    is_above = graph.op("Greater", back, x, scope=scope)
+    return graph.op("Sub", cut, graph.op("Cast", is_above, to=7, scope=scope), scope=scope)
 
 
 def civil(graph: GraphBuilder, days: str, *, scope: str) -> Civil:

@@ -159,7 +159,7 @@ class DateFields:
         fine = self.units(1)
         if _splits_seconds():
             rest = tracer.op("Mod", value.name, np.array(fine))
-            whole = tracer.op("Div", tracer.op("Sub", value.name, rest), np.array(fine))
+            whole = tracer.floor_div(value.name, fine)
             part = tracer.op("Div", tracer.to(rest, FLOAT64), np.array(float(fine)))
             seconds = tracer.op("Add", tracer.to(whole, FLOAT64), part)
         else:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Feature, least_certain
 from preproc.export.tracing.refusal import Place, Refusal, place_here
+from preproc.graph import floor_divide
 from preproc.signature import TEXT, Origin
 
 NAT: Final = np.iinfo(np.int64).min
@@ -261,8 +262,7 @@ class Tracer:
 
     def floor_div(self, name: str, divisor: int) -> str:
         """Divide int64 by a positive constant, rounding down."""
-        rest = self.op("Mod", name, np.array(divisor))
-        return self.op("Div", self.op("Sub", name, rest), np.array(divisor))
+        return floor_divide(self.scope.graph, name, divisor, scope=self.scope.path)
 
     def _text_cast(self, value: Value, new: np.dtype[Any]) -> Value:
         old = value.dtype
