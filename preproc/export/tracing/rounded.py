@@ -133,6 +133,13 @@ def _arc(tracer: Tracer, x: str, *, is_cosine: bool) -> str:
 def _power(tracer: Tracer, dtypes: Sequence[np.dtype[Any]], x: Any, y: Any) -> str:
     if dtypes[0].kind in "iu":
         return _whole_power(tracer, dtypes, x, y)
+    is_root = not isinstance(y, str) and np.size(y) == 1 and np.ravel(y)[0] == 0.5  # noqa: PLR2004  # a half
+    if is_root and dtypes[-1] == FLOAT64:
+        return tracer.op("Sqrt", x)  # numpy takes the root, which is NaN for -inf
+    return _real_power(tracer, dtypes, x, y)
+
+
+def _real_power(tracer: Tracer, dtypes: Sequence[np.dtype[Any]], x: Any, y: Any) -> str:
     _check(tracer, dtypes)
     # A scalar exponent of 2 or 3 would be multiplied out by the runtime, which rounds otherwise.
     full = tracer.op(
@@ -198,7 +205,7 @@ ROUNDED: Final[Mapping[str, Callable[..., str]]] = {
     "exp": _rounded(_exp),
     "exp2": _rounded(_exp2),
     "expm1": _rounded(_on_numbers(expm1)),
-    "float_power": _power,
+    "float_power": _real_power,
     "hypot": _rounded(_hypotenuse),
     "log": _rounded(_log),
     "log10": _rounded(_on_numbers(decimal_logarithm)),
