@@ -25,7 +25,10 @@ DIGITS: Final[Mapping[str, tuple[str, int]]] = {
 }
 """Directive of strptime → what it matches here, and its full width."""
 
-NUMBER: Final = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+NUMBER: Final = r"[+-]?([0-9]{1,15}([.][0-9]{0,20})?|[.][0-9]{1,20})([eE][+-]?0?[0-9]{1,2})?"
+"""Numbers that the runtime and pandas read alike: no digit beyond 2**53, no overflow."""
+ODD_NUMBER: Final = r"(?i)[\s\v]*[+-]?(inf|infinity|[0-9.]*[0-9][0-9.]*(e[+-]?[0-9]+)?)[\s\v]*"
+"""Numbers in pandas' eyes beyond `NUMBER`, such as ``inf`` and ``1e400``: refused."""
 
 
 def pieces_of(tracer: Tracer, date_format: str) -> list[str]:
@@ -58,11 +61,34 @@ def parsed_text(tracer: Tracer, value: Value, date_format: str, errors: str) -> 
     seconds, is_real = _moment(tracer, parts)
     is_date = tracer.op("And", is_match, is_real)
     wrong = tracer.op("And", tracer.op("Not", is_date), tracer.op("Not", is_null))
+    # Where pandas is lenient, or asks a clock, the text is refused whatever `errors` says.
+    is_odd = tracer.op("RegexFullMatch", value.name, pattern=_lenient(pieces, is_tight=is_tight))
+    is_odd = tracer.op("And", tracer.op("Not", is_match), is_odd)
+    is_odd = tracer.op("Or", is_odd, tracer.op("And", is_match, _is_year_zero(tracer, parts)))
+    text = f"expected text that is {date_format} digit by digit, or nothing like it"
+    tracer.refuse_rows(is_odd, value, text, origin="contract")
     if errors == "raise":
         tracer.refuse_rows(wrong, value, f"to_datetime refuses text that is not {date_format}")
     name = tracer.op("Where", is_date, seconds, np.array(NAT))
     features = tuple(replace(f, has_nan=True) for f in value.features)
     return Value(name, np.dtype("datetime64[us]"), features, value.decided)
+
+
+def _lenient(pieces: list[str], *, is_tight: bool) -> str:
+    """Match what pandas may read as a date or as null with its digits out of place."""
+    marks = "".join(re.escape(piece) for piece in pieces if not piece.startswith("%"))
+    words = "(?i:|now|today|nat|nan|none|null|na|n/a|<na>)"
+    near = rf"[+-]?[0-9{marks}\s]*" if is_tight else rf"[+-].*|[0-9{marks}]*\s[0-9{marks}\s]*"
+    signs = rf"[\p{{Nd}}\p{{Z}}\s{marks}+-]*"
+    return rf"{words}|{near}|{signs}[^\x00-\x7F]{signs}"
+
+
+def _is_year_zero(tracer: Tracer, parts: Mapping[str, str]) -> str:
+    year = parts.get("Y", parts.get("y"))
+    if year is None or "Y" not in parts:
+        first = next(iter(parts.values()))
+        return tracer.op("Less", first, first)
+    return tracer.op("Equal", year, np.array(0))
 
 
 def _cut(tracer: Tracer, safe: str, pieces: list[str]) -> dict[str, str]:
@@ -150,10 +176,14 @@ def parsed_number(tracer: Tracer, value: Value, errors: str) -> Value:
     """Read numbers; what is none is refused, or NaN where errors are coerced."""
     padded = r"\s*" + NUMBER + r"\s*"
     is_match = tracer.op("RegexFullMatch", value.name, pattern=padded)
-    is_null = tracer.null_text(value.name)
+    is_empty = tracer.op("Equal", value.name, np.array("", object))
+    is_null = tracer.op("Or", tracer.null_text(value.name), is_empty)
     safe = tracer.op("Where", is_match, value.name, np.array("0", object))
-
     number = tracer.to(safe, "float64")
+    is_odd = tracer.op("RegexFullMatch", value.name, pattern=ODD_NUMBER)
+    is_odd = tracer.op("And", is_odd, tracer.op("Not", is_match))
+    text = "expected a number of at most 15 digits before its point, 20 behind, and below 1e100"
+    tracer.refuse_rows(is_odd, value, text, origin="contract")
     wrong = tracer.op("And", tracer.op("Not", is_match), tracer.op("Not", is_null))
     if errors == "raise":
         tracer.refuse_rows(wrong, value, "to_numeric refuses text that is no number")
