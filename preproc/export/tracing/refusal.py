@@ -55,12 +55,16 @@ def is_library(file: str) -> bool:
     """Whether a source file is ours or of a library that user code calls."""
     own = str(Path(__file__).parent)
     is_named = any(name in file for name in _LIBRARY_NAMES)
-    is_standard = file.startswith(_STANDARD) and "-packages/" not in file
     return (
         is_named
-        or is_standard
+        or is_standard(file)
         or file.startswith((*_LIBRARIES, own, "<__array_function__", "<frozen"))
     )
+
+
+def is_standard(file: str) -> bool:
+    """Whether a source file is of Python's own library."""
+    return (file.startswith(_STANDARD) and "-packages/" not in file) or file.startswith("<frozen")
 
 
 def place_of(frame: FrameType) -> Place:

@@ -6,6 +6,7 @@ user code loads, instruction by instruction, in the few functions that mention t
 """
 
 import dis
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from preproc.export.tracing.refusal import is_library, place_of
+from preproc.export.tracing.refusal import is_library, is_standard, place_of
 from preproc.export.tracing.tracer import Tracer
 
 _CLOCK: Final = (
@@ -22,7 +23,13 @@ _CLOCK: Final = (
     "such as as_of, and subtract that"
 )
 _FILES: Final = "expected data and fitted attributes, got a file or a connection; read it in fit()"
+_MACHINE: Final = (
+    "expected data and fitted attributes, got what belongs to one process: its environment, files "
+    "or hash(), which is salted; read it in fit() and keep it as an attribute"
+)
+_ENVIRONMENT: Final = type(os.environ).__getitem__.__code__
 _CLOCK_NAMES: Final = frozenset(["now", "today", "utcnow"])
+_WORDS: Final = ("now", "today")
 _CLOCK_MODULES: Final = frozenset(["time"])
 _PARSERS: Final = frozenset(["Timestamp", "to_datetime", "datetime64", "DatetimeIndex"])
 _OWN_READS: Final = (
@@ -64,15 +71,37 @@ def unwatched() -> Iterator[None]:
 
 def _profiler(tracer: Tracer) -> Callable[[FrameType, str, Any], None]:
     def seen(frame: FrameType, event: str, function: Any) -> None:
-        if event != "c_call":
+        if event == "call" and frame.f_code is _ENVIRONMENT:
+            problem = _MACHINE if _is_asked_by_user(frame) else ""
+        elif event == "c_call":
+            problem = _problem_of(function)
+            if not problem and _is_of_machine(function) and _is_asked_by_user(frame):
+                problem = _MACHINE
+        else:
             return
-        problem = _problem_of(function)
         if problem and not frame.f_code.co_filename.endswith(_OWN_READS):
             sys.setprofile(None)
             is_ours = is_library(frame.f_code.co_filename)
             tracer.refuse(problem, None if is_ours else place_of(frame))
 
     return seen
+
+
+def _is_of_machine(function: Any) -> bool:
+    """Whether a C function tells of the process: its files, its salted hashes."""
+    owner = getattr(getattr(function, "__self__", None), "__name__", "")
+    name = getattr(function, "__name__", "")
+    return (owner in ("posix", "nt") and name != "fspath") or function is hash
+
+
+def _is_asked_by_user(frame: FrameType) -> bool:
+    """Whether the user's code stands above nothing but the standard library."""
+    outer: FrameType | None = frame
+    while outer is not None and is_standard(outer.f_code.co_filename):
+        if outer.f_code.co_filename.endswith(_OWN_READS):
+            return False
+        outer = outer.f_back
+    return outer is not None and not is_library(outer.f_code.co_filename)
 
 
 def _problem_of(function: Any) -> str:
@@ -92,7 +121,10 @@ def _problem_of(function: Any) -> str:
 
 def _tracer(tracer: Tracer) -> Callable[[FrameType, str, Any], Any]:
     def on_instruction(frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "opcode" and frame.f_lasti in _suspicious(frame.f_code):
+        is_clock = event == "opcode" and (
+            frame.f_lasti in _suspicious(frame.f_code) or frame.f_lasti in _words_of(frame)
+        )
+        if is_clock:
             sys.settrace(None)
             tracer.refuse(_CLOCK, place_of(frame))
         return on_instruction
@@ -100,12 +132,24 @@ def _tracer(tracer: Tracer) -> Callable[[FrameType, str, Any], Any]:
     def on_call(frame: FrameType, event: str, _argument: Any) -> Any:
         if event != "call" or is_library(frame.f_code.co_filename):
             return None
-        if not _suspicious(frame.f_code):
+        if not _suspicious(frame.f_code) and not _words_of(frame):
             return None
         frame.f_trace_opcodes = True
         return on_instruction
 
     return on_call
+
+
+def _is_word(item: object) -> bool:
+    return isinstance(item, str) and item in _WORDS
+
+
+def _words_of(frame: FrameType) -> frozenset[int]:
+    """Offsets of instructions that load a module's name for a parser's word for a clock."""
+    names = [name for name in frame.f_code.co_names if _is_word(frame.f_globals.get(name))]
+    if not names or _PARSERS.isdisjoint(frame.f_code.co_names):
+        return frozenset()
+    return frozenset(i.offset for i in dis.get_instructions(frame.f_code) if i.argval in names)
 
 
 @lru_cache(maxsize=512)
@@ -119,7 +163,7 @@ def _suspicious(code: CodeType) -> frozenset[int]:
         loads = instruction.opname in ("LOAD_ATTR", "LOAD_METHOD")
         if loads and str(instruction.argval) in _CLOCK_NAMES:
             found.add(instruction.offset)
-        is_word = isinstance(instruction.argval, str) and instruction.argval in ("now", "today")
+        is_word = _is_word(instruction.argval)
         if has_parser and instruction.opname == "LOAD_CONST" and is_word:
             found.add(instruction.offset)
     return frozenset(found)
