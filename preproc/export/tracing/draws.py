@@ -16,7 +16,7 @@ from preproc.export.tracing.tracer import NAT
 from preproc.runtime.feeding import ticks
 from preproc.signature import TEXT
 
-DRAWN_ROWS: Final = 384
+DRAWN_ROWS: Final = 768
 _FLOATS: Final = (0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, 1e-8, 5e-324, 1e16, -1e16, 123.456)
 _HUGE: Final = (1.7976931348623157e308, -1.7976931348623157e308)
 _WORDS: Final = (
@@ -71,9 +71,11 @@ def drawn_rows(
                 pool = pool[~(np.abs(pool) > feature.limit)]
             if not len(pool):
                 continue
-            changed = generator.random(DRAWN_ROWS) < 0.6  # noqa: PLR2004  # most cells, not all
-            cells[changed, column] = generator.choice(pool, int(changed.sum()))
-        ties = generator.random(DRAWN_ROWS) < 0.1  # noqa: PLR2004  # a tenth of the rows
+            # Without replacement: what is in the pool is asked about, and not by luck.
+            chosen = generator.permutation(pool)[: DRAWN_ROWS * 4 // 5]
+            places = generator.permutation(DRAWN_ROWS)[: len(chosen)]
+            cells[places, column] = chosen
+        ties = generator.random(DRAWN_ROWS) < 0.05  # noqa: PLR2004  # a twentieth of the rows
         if block.width > 1:
             cells[ties, 0] = cells[ties, 1]
         drawn.append(cells)

@@ -1,6 +1,7 @@
 """The way in: a step of the user's own, converted and held against its real function at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.preprocessing import FunctionTransformer
@@ -37,10 +38,28 @@ def trace_step(scope: Scope, fitted: Any, table: Table) -> Table:
     """
     if is_tabulated(fitted):
         return own_step(scope, fitted, table, tabulated)
-    given, _ = traced(scope, fitted, table)
+    with _as_fitted(fitted):
+        return _traced_and_proved(scope, fitted, table)
+
+
+@contextmanager
+def _as_fitted(fitted: Any) -> Iterator[None]:
+    """Give a step its attributes back: ``transform`` may keep what it saw, here symbols."""
+    before = dict(vars(fitted))
+    try:
+        yield
+    finally:
+        vars(fitted).clear()
+        vars(fitted).update(before)
+
+
+def _traced_and_proved(scope: Scope, fitted: Any, table: Table) -> Table:
+    with _as_fitted(fitted):
+        given, _ = traced(scope, fitted, table)
 
     def convert(inner: Scope, taken: Table, nudge: float) -> tuple[Table, frozenset[float | str]]:
-        result, tracer = traced(inner, fitted, taken, nudge=nudge)
+        with _as_fitted(fitted):
+            result, tracer = traced(inner, fitted, taken, nudge=nudge)
         return result, frozenset(tracer.kept)
 
     prove_step(scope, fitted, table, convert)

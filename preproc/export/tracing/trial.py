@@ -22,6 +22,8 @@ SEED: Final = 0
 REAL_ROWS: Final = 128
 MAX_REFUSED: Final = 24
 """Refused rows that the real function is asked about, one by one."""
+SINGLE_ROWS: Final = 3
+"""Rows that are asked about on their own, after all of them at once."""
 NUDGE: Final = 2.0**-51
 """What rounded functions are changed by: the 4 ULP that numpy's vector functions may be off by."""
 
@@ -124,6 +126,7 @@ def prove_step(scope: Scope, fitted: Any, table: Table, convert: Convert) -> Non
         spreads = [alone(scope, table, convert, nudge).run(rows)[0] for nudge in (NUDGE, -NUDGE)]
         slack = [_spread(parts) for parts in zip(answers, *spreads, strict=True)]
     _compare(question, rows, want, answers, slack)
+    _check_single(question, rows, answers, slack)
 
 
 def _spread(parts: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
@@ -176,7 +179,15 @@ class _Question:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             result = self.function(data)
-        return cells_of(result, self.given, self.scope.path)
+        cells = cells_of(result, self.given, self.scope.path)
+        count = len(matrices[0])
+        if any(len(matrix) != count for matrix in cells):
+            raise ProofError(
+                self.scope.path,
+                f"expected {count} rows of the function, got {[len(matrix) for matrix in cells]}; "
+                "it must not keep an answer from call to call",
+            )
+        return cells
 
     def refusal(self, matrices: Sequence[NDArray[Any]]) -> str:
         """Say how the function refuses rows, empty where it does not."""
@@ -211,6 +222,21 @@ def _check_refused(
                 f"the function answers what the graph refuses ({rule.text}); the row is "
                 f"{question.shown(matrices, row)}",
             )
+
+
+def _check_single(
+    question: _Question,
+    rows: Sequence[NDArray[Any]],
+    got: Sequence[NDArray[Any]],
+    slack: Sequence[NDArray[np.float64]] | None,
+) -> None:
+    """Ask the function about rows on their own: len(X) or what it keeps must not matter."""
+    for at in range(min(SINGLE_ROWS, len(rows[0]))):
+        row = slice(at, at + 1)
+        alone_rows = [matrix[row] for matrix in rows]
+        want = question.ask(alone_rows)
+        apart = None if slack is None else [spread[row] for spread in slack]
+        _compare(question, alone_rows, want, [matrix[row] for matrix in got], apart)
 
 
 def _compare(
