@@ -29,14 +29,18 @@ class Civil:
 
 
 def floor_divide(graph: GraphBuilder, x: str, divisor: int, *, scope: str) -> str:
-    """Divide int64 by a positive constant, rounding down."""
+    """Divide int64 by a positive constant, rounding down, for every int64.
+
+    ``(x - x mod d) / d`` would be shorter, but its difference falls below the least int64 within d
+    of it: on the first day that a unit of time can tell.
+    """
     if divisor == 1:
         return x
-    # Not (x - rest) / divisor: near the smallest int64 the difference would wrap.
-    cut = graph.op("Div", x, np.array(divisor), scope=scope)
-    back = graph.op("Mul", cut, np.array(divisor), scope=scope)
-    is_above = graph.op("Greater", back, x, scope=scope)
-    return graph.op("Sub", cut, graph.op("Cast", is_above, to=7, scope=scope), scope=scope)
+    toward_zero = graph.op("Div", x, np.array(divisor), scope=scope)
+    whole = graph.op("Mul", toward_zero, np.array(divisor), scope=scope)
+    is_above = graph.op("Greater", whole, x, scope=scope)
+    one = graph.op("Where", is_above, np.array(1), np.array(0), scope=scope)
+    return graph.op("Sub", toward_zero, one, scope=scope)
 
 
 def civil(graph: GraphBuilder, days: str, *, scope: str) -> Civil:

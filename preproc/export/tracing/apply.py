@@ -13,6 +13,7 @@ from preproc.export.tracing.rounded import ROUNDED
 from preproc.export.tracing.tracer import (
     BOOL,
     MAX_INTEGER,
+    NAT,
     OBJECT,
     ROWS,
     Tracer,
@@ -49,6 +50,8 @@ def applied(tracer: Tracer, ufunc: np.ufunc, operands: Sequence[Operand]) -> Val
     name = loop(tracer, dtypes, *ready)
     values = [operand for operand in given if isinstance(operand, Value)]
     features, decided = merged(values, width)
+    if dtypes[-1].kind in "mM" and ufunc.__name__ in ("add", "subtract"):
+        _refuse_overflow(tracer, ufunc.__name__, ready, Value(name, dtypes[-1], features))
     if ufunc.__name__ in ROUNDED and dtypes[-1].kind == "f":
         decided = least_certain(decided, "libm")
     bounds = [_bounds(ufunc.__name__, given, at, dtypes[-1]) for at in range(width)]
@@ -114,6 +117,22 @@ def _width(tracer: Tracer, operands: Sequence[Operand]) -> int:
     if len(widths) > 1:
         tracer.refuse(f"expected columns of one number, got {sorted(widths)}")
     return widths.pop() if widths else 1
+
+
+def _refuse_overflow(tracer: Tracer, name: str, ready: Sequence[Any], total: Value) -> None:
+    """Refuse rows whose times int64 does not hold: pandas refuses them, numpy lets them wrap.
+
+    A sum is below its left side exactly if the right side is negative, unless it wrapped.
+    """
+    left, right = ready
+    goes_down = tracer.op("Less" if name == "add" else "Greater", right, np.array(0))
+    wrapped = tracer.op("Xor", goes_down, tracer.op("Less", total.name, left))
+    broken = tracer.op("Or", wrapped, tracer.op("Equal", total.name, np.array(NAT)))
+    for side in ready:
+        is_null = tracer.op("Equal", side, np.array(NAT))
+        broken = tracer.op("And", broken, tracer.op("Not", is_null))
+    text = f"expected a result that {total.dtype} holds"
+    tracer.refuse_rows(broken, total, text, origin="contract")
 
 
 def _bounds(  # noqa: PLR0911  # a table of rules

@@ -75,6 +75,6 @@ CIVIL_FIELDS: Final[Mapping[str, Callable[["DateFields"], str]]] = {
     "nanosecond": lambda dates: dates.fraction(9, 1000),
     "quarter": _quarter,
     "weekday": weekday,
-    "year": lambda dates: dates.civil().year,
+    "year": lambda dates: dates.whole_year(dates.civil().year),
 }
 """Name of a field → int64 value, or a condition marked ``is:``."""

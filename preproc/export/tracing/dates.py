@@ -100,6 +100,19 @@ class DateFields:
         graph, scope = self.tracer.scope.graph, self.tracer.scope.path
         return floor_divide(graph, self._safe(), self.units(86_400), scope=scope)
 
+    def whole_year(self, year: str) -> str:
+        """Refuse a year that int32 does not hold, as pandas does; seconds alone reach that far."""
+        tracer = self.tracer
+        if self.units(1) == 1:
+            fits = tracer.op("Equal", tracer.wrapped(year, np.dtype(np.int32)), year)
+            tracer.refuse_rows(
+                tracer.op("Not", fits),
+                self._series.value,
+                "expected a date whose year int32 holds",
+                origin="contract",
+            )
+        return year
+
     def civil(self) -> Civil:
         """Year, month, day."""
         return civil(self.tracer.scope.graph, self.day_number(), scope=self.tracer.scope.path)
@@ -143,7 +156,7 @@ class DateFields:
         week = self.tracer.op("Sub", found.day_of_year, np.array(1))
         week = self.tracer.op("Add", floor_divide(graph, week, 7, scope=scope), np.array(1))
         day = self.tracer.op("Add", weekday(self), np.array(1))
-        columns = {"year": found.year, "week": week, "day": day}
+        columns = {"year": self.whole_year(found.year), "week": week, "day": day}
         return self.tracer.frame_of({n: self._numbers(v) for n, v in columns.items()})
 
     def thursday(self) -> str:
@@ -208,6 +221,12 @@ class DateFields:
         safe = self._safe()
         rest = tracer.op("Mod", safe, np.array(self.units(seconds)))
         name = tracer.op("Sub", safe, rest)
+        tracer.refuse_rows(
+            tracer.op("Greater", name, safe),
+            series.value,
+            f"expected a time whose {freq} begins within {series.value.dtype}",
+            origin="contract",
+        )
         is_null = tracer.op("Equal", series.value.name, np.array(NAT))
         name = tracer.op("Where", is_null, np.array(NAT), name)
         return series.like(replace(series.value, name=name), zone=series.zone)

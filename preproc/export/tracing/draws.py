@@ -131,7 +131,8 @@ def _times(dtype: str, real: NDArray[Any], generator: np.random.Generator) -> ND
     seconds = np.concatenate([wide, near, ends, ends - 1, [0, -1]])
     fine = seconds * second + generator.integers(0, max(second, 1), len(seconds))
     inside = np.abs(seconds.astype(float)) * second < 2.0**63 - 2.0 * second
-    return np.concatenate([seconds[inside] * second, fine[inside], real[:64], [NAT]])
+    edges = [NAT, NAT + 1, NAT + 2, -(NAT + 2), -(NAT + 1)]
+    return np.concatenate([seconds[inside] * second, fine[inside], real[:64], edges])
 
 
 def _words(

@@ -254,15 +254,11 @@ class Tracer:
             broken = self.op("Greater", self.op("Abs", safe), np.array(limit))
             value = Value(safe, old, (Feature("time", ("time",)),))
             text = f"expected a time that {new} holds"
-            self.refuse_rows(broken, value, text)
+            self.refuse_rows(broken, value, text, origin="contract")
             safe = self.op("Mul", self.op("Where", broken, np.array(0), safe), np.array(up))
         if down > 1:
-            safe = self.floor_div(safe, down)
+            safe = floor_divide(self.scope.graph, safe, down, scope=self.scope.path)
         return self.op("Where", is_null, np.array(NAT), safe)
-
-    def floor_div(self, name: str, divisor: int) -> str:
-        """Divide int64 by a positive constant, rounding down."""
-        return floor_divide(self.scope.graph, name, divisor, scope=self.scope.path)
 
     def _text_cast(self, value: Value, new: np.dtype[Any]) -> Value:
         old = value.dtype
