@@ -8,10 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from preproc.export.table import Feature, least_certain
+from preproc.export.tracing.finite import derived, looked_up
 from preproc.export.tracing.operators import LOOPS
 from preproc.export.tracing.rounded import ROUNDED
 from preproc.export.tracing.tracer import (
     BOOL,
+    FLOAT64,
     MAX_INTEGER,
     NAT,
     OBJECT,
@@ -47,11 +49,17 @@ def applied(tracer: Tracer, ufunc: np.ufunc, operands: Sequence[Operand]) -> Val
     ready = [
         _carried(tracer, operand, dtype) for operand, dtype in zip(given, dtypes, strict=False)
     ]
-    name = loop(tracer, dtypes, *ready)
+    finite = derived(tracer, ufunc, given, dtypes[-1]) if ufunc.nout == 1 else None
+    if finite and ufunc.__name__ in ROUNDED and dtypes[-1] == FLOAT64:
+        name = looked_up(tracer, finite)
+    else:
+        name = loop(tracer, dtypes, *ready)
+    if finite:
+        tracer.finite[name] = finite
     values = [operand for operand in given if isinstance(operand, Value)]
     features, decided = merged(values, width)
     if dtypes[-1].kind in "mM" and ufunc.__name__ in ("add", "subtract"):
-        _refuse_overflow(tracer, ufunc.__name__, ready, Value(name, dtypes[-1], features))
+        _refuse_overflow(tracer, ufunc.__name__, ready, Value(name, dtypes[-1], tuple(features)))
     if ufunc.__name__ in ROUNDED and dtypes[-1].kind == "f":
         decided = least_certain(decided, "libm")
     bounds = [_bounds(ufunc.__name__, given, at, dtypes[-1]) for at in range(width)]

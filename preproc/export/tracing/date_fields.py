@@ -78,3 +78,10 @@ CIVIL_FIELDS: Final[Mapping[str, Callable[["DateFields"], str]]] = {
     "year": lambda dates: dates.whole_year(dates.civil().year),
 }
 """Name of a field → int64 value, or a condition marked ``is:``."""
+
+RANGES: Final[Mapping[str, tuple[int, int]]] = {
+    "day": (1, 31), "day_of_week": (0, 6), "day_of_year": (1, 366), "dayofweek": (0, 6),
+    "dayofyear": (1, 366), "days_in_month": (28, 31), "daysinmonth": (28, 31), "hour": (0, 23),
+    "minute": (0, 59), "month": (1, 12), "quarter": (1, 4), "second": (0, 59), "weekday": (0, 6),
+}  # fmt: skip
+"""Name of a field of few values → the least and the largest."""

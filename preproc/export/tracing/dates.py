@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from preproc.export.tracing.date_fields import CIVIL_FIELDS, weekday
+from preproc.export.tracing.date_fields import CIVIL_FIELDS, RANGES, weekday
+from preproc.export.tracing.finite import whole_numbers
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
 from preproc.export.tracing.zones import WINDOW, zone_table
 from preproc.graph import Civil, civil, floor_divide
@@ -50,12 +51,12 @@ class DateFields:
         if is_difference:
             return self._difference(name)
         if name in _PARTS:
-            return self._numbers(self._part_of_day(*_PARTS[name]))
+            return self._numbers(self._part_of_day(*_PARTS[name]), RANGES[name])
         fields = CIVIL_FIELDS.get(name)
         if fields is None:
             advice = "; use .dt.normalize(), or year, month and day" if name == "date" else ""
             self.tracer.refuse(f"Series.dt.{name} is not traced{advice}")
-        return self._numbers(fields(self))
+        return self._numbers(fields(self), RANGES.get(name))
 
     # Values
 
@@ -133,7 +134,7 @@ class DateFields:
             fine = floor_divide(graph, rest, per_second // 10**digits, scope=scope)
         return self.tracer.op("Mod", fine, np.array(modulus))
 
-    def _numbers(self, name: str) -> Any:
+    def _numbers(self, name: str, span: tuple[int, int] | None = None) -> Any:
         """Give whole numbers, NaN for NaT; conditions are false there."""
         tracer, value = self.tracer, self._series.value
         is_null = tracer.op("Equal", value.name, np.array(NAT))
@@ -143,6 +144,8 @@ class DateFields:
             return self._series.like(Value(truth, BOOL, features, value.decided))
         wide = tracer.to(tracer.wrapped(name, np.dtype(np.int32)), FLOAT64)
         wide = tracer.op("Where", is_null, np.array(np.nan), wide)
+        if span:
+            tracer.finite[wide] = whole_numbers(wide, *span)
         features = tuple(replace(f, has_nan=True, limit=2.0**31) for f in value.features)
         return self._series.like(Value(wide, FLOAT64, features, value.decided))
 
@@ -157,7 +160,10 @@ class DateFields:
         week = self.tracer.op("Add", floor_divide(graph, week, 7, scope=scope), np.array(1))
         day = self.tracer.op("Add", weekday(self), np.array(1))
         columns = {"year": self.whole_year(found.year), "week": week, "day": day}
-        return self.tracer.frame_of({n: self._numbers(v) for n, v in columns.items()})
+        spans = {"week": (1, 53), "day": (1, 7)}
+        return self.tracer.frame_of(
+            {name: self._numbers(value, spans.get(name)) for name, value in columns.items()}
+        )
 
     def thursday(self) -> str:
         """Thursday of the same week, whose year is that of the week."""
@@ -171,16 +177,33 @@ class DateFields:
         tracer, value = self.tracer, self._series.value
         fine = self.units(1)
         if _splits_seconds():
+            graph, scope = tracer.scope.graph, tracer.scope.path
             rest = tracer.op("Mod", value.name, np.array(fine))
-            whole = tracer.floor_div(value.name, fine)
+            whole = tracer.to(floor_divide(graph, value.name, fine, scope=scope), FLOAT64)
             part = tracer.op("Div", tracer.to(rest, FLOAT64), np.array(float(fine)))
-            seconds = tracer.op("Add", tracer.to(whole, FLOAT64), part)
+            seconds = tracer.op("Add", whole, part)
+            self._refuse_collapsed(whole, part, seconds)
         else:
             seconds = tracer.op("Div", tracer.to(value.name, FLOAT64), np.array(float(fine)))
         is_null = tracer.op("Equal", value.name, np.array(NAT))
         seconds = tracer.op("Where", is_null, np.array(np.nan), seconds)
         features = tuple(replace(f, has_nan=True, limit=2.0**63) for f in value.features)
         return self._series.like(Value(seconds, FLOAT64, features, value.decided))
+
+    def _refuse_collapsed(self, whole: str, part: str, seconds: str) -> None:
+        """Refuse a fraction that rounds away to whole seconds, which pandas moves off them."""
+        tracer = self.tracer
+        after = tracer.op("Add", whole, np.array(1.0))
+        collapsed = tracer.op(
+            "Or", tracer.op("Equal", seconds, whole), tracer.op("Equal", seconds, after)
+        )
+        is_apart = tracer.op("Less", tracer.op("Abs", whole), np.array(2.0**52))
+        for condition in (tracer.op("Greater", part, np.array(0.0)), is_apart):
+            collapsed = tracer.op("And", collapsed, condition)
+        is_null = tracer.op("Equal", self._series.value.name, np.array(NAT))
+        collapsed = tracer.op("And", collapsed, tracer.op("Not", is_null))
+        text = "expected a difference whose fraction of a second float64 holds"
+        tracer.refuse_rows(collapsed, self._series.value, text, origin="contract")
 
     def _difference(self, name: str) -> Any:
         graph, scope = self.tracer.scope.graph, self.tracer.scope.path

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Feature, least_certain
+from preproc.export.tracing.finite import Finite
 from preproc.export.tracing.refusal import Place, Refusal, place_here
 from preproc.graph import floor_divide
 from preproc.signature import TEXT, Origin
@@ -91,6 +92,8 @@ class Tracer:
         graph that is to be served.
     kept
         Constants of the user's code, for rows on both sides of them.
+    finite
+        Graph value → all that it can hold, where that is known and little.
     """
 
     scope: Scope
@@ -101,6 +104,7 @@ class Tracer:
     refusal: str = ""
     nudge: float = 0.0
     kept: set[float | str] = field(default_factory=set)
+    finite: dict[str, Finite] = field(default_factory=dict)
 
     def refuse(self, problem: str, place: Place | None = None) -> NoReturn:
         """Stop the user's code and remember why."""
@@ -187,6 +191,13 @@ class Tracer:
         old, new = value.dtype, np.dtype(dtype)
         if old == new:
             return value
+        result = self._cast(value, new, is_pandas=is_pandas)
+        if value.name in self.finite and {old.kind, new.kind} <= set("iuf"):
+            self.finite[result.name] = self.finite[value.name].cast(new)
+        return result
+
+    def _cast(self, value: Value, new: np.dtype[Any], *, is_pandas: bool) -> Value:
+        old = value.dtype
         if "O" in (old.kind, new.kind):
             return self._text_cast(value, new)
         if new.kind not in "biufmM" or new.name in ("float16", "uint64", "longdouble"):

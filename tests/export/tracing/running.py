@@ -13,6 +13,8 @@ from preproc.export.oracle import Oracle
 from preproc.export.sampling import sample_rows
 from preproc.export.scope import Ground, Scope
 from preproc.export.table import Table
+from preproc.export.tracing.steps import traced
+from preproc.export.tracing.trial import Alone, alone
 from preproc.graph import GraphBuilder
 
 DRAW = np.random.default_rng(7)
@@ -59,6 +61,15 @@ def traced_step(step: Any, data: Any) -> Table:
     ground = Ground(builder, rows, Oracle(step, data, signature), {})
     scope = Scope(builder, "step", convert_transformer, convert_model, ground=ground)
     return convert_transformer(scope, step, root_table(scope, data, signature))
+
+
+def graph_alone(function: Callable[[Any], Any], data: Any) -> Alone:
+    """Trace a function on data into a graph of its own, which nothing has proved."""
+    step = FunctionTransformer(function)
+    signature = signature_of(step, data)
+    scope = Scope(GraphBuilder(), "step", convert_transformer, convert_model)
+    table = root_table(scope, data, signature)
+    return alone(scope, table, lambda inner, t, _nudge: (traced(inner, step, t)[0], frozenset()))
 
 
 Function = Callable[[Any], Any]
