@@ -100,8 +100,8 @@ def test_an_unknown_backend_is_an_error_and_no_fallback(logistic_artifact: Artif
     with pytest.raises(BackendError) as caught:
         open_session(logistic_artifact.path, backend="tpu")
     assert str(caught.value) == (
-        "backend 'tpu': expected one of ['coreml', 'cuda', 'directml', 'onnxruntime-cpu', "
-        "'openvino', 'reference', 'tensorrt', 'wasm', 'webgpu']"
+        "backend 'tpu': expected one of ['coreml', 'cuda', 'directml', 'migraphx', "
+        "'onnxruntime-cpu', 'openvino', 'reference', 'tensorrt', 'wasm', 'webgpu']"
     )
 
 

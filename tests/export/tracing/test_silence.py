@@ -74,7 +74,7 @@ def test_a_branch_on_the_number_of_rows_is_found(data: pd.DataFrame) -> None:
         traced_step(lambda X: X[["age"]] * (2 if len(X) > 10 else 1), data)
 
 
-class Counting(TransformerMixin, BaseEstimator):
+class Counting(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped base
     def fit(self, X: Any, y: Any = None) -> "Counting":
         self.calls_ = 0
         return self
