@@ -20,6 +20,8 @@ NULL_TOKENS: Final[Mapping[str, str]] = {"none": NULL_NONE, "nan": NULL_NAN}
 
 TEXT: Final = "string"
 ROW_ERROR: Final = "row_error"
+MAX_CATEGORIES: Final = 1000
+"""Words of a column up to which its domain lists them."""
 MAX_EXACT_INTEGER: Final = 2**53
 """Largest magnitude up to which every integer is a float64 of its own."""
 

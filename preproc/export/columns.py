@@ -23,10 +23,17 @@ from preproc.runtime.feeding import (
     ticks,
     unit_of,
 )
-from preproc.signature import MAX_EXACT_INTEGER, ROW_ERROR, TEXT, Column, Null, Signature
+from preproc.signature import (
+    MAX_CATEGORIES,
+    MAX_EXACT_INTEGER,
+    ROW_ERROR,
+    TEXT,
+    Column,
+    Null,
+    Signature,
+)
 
 ARRAY_INPUT: Final = "X"
-MAX_CATEGORIES: Final = 1000
 MAX_DENSE_FEATURES: Final = 20_000
 _SUPPORTED: Final = frozenset(
     [TEXT, "bool", "float32", "float64"]

@@ -93,6 +93,7 @@ def export_pipeline(
     label: str = "",
     freshness: Mapping[str, Mapping[str, Any]] | None = None,
     converters: Mapping[type, TransformerConverter] | None = None,
+    tabulate: Sequence[str] = (),
     blocks: Any = None,
     false_alarms: float = 0.05,
     unwatched: Sequence[str] = (),
@@ -135,6 +136,9 @@ def export_pipeline(
         Class of a transformer → function of a `Scope`, a fitted object of exactly that class and a
         `Table` that adds its nodes and returns a table. What it builds is proved against
         ``transform`` on real and drawn rows, as all else is.
+    tabulate
+        Paths of steps (``prep/clean``) whose function no trace can see but each word alone decides:
+        they become tables over the words of training; a row with any other word is refused.
     blocks
         What rows of training belong together in time, so that live traffic can be held against
         them: a column of X, or labels (n,), that sort in time, such as days; or a number of rows,
@@ -163,7 +167,7 @@ def export_pipeline(
     check_name(name)
     check_is_fitted(pipeline)
     X, blocks = without_blocks(pipeline, X, blocks)  # noqa: N806  # scikit-learn's name
-    graph = convert(pipeline, X, outputs, converters)
+    graph = convert(pipeline, X, outputs, converters, tabulate)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
     check_float32(graph, mode, float32)
     contract = replace(
@@ -215,6 +219,7 @@ def convert(
     X: Any,  # noqa: N803  # scikit-learn's name
     outputs: Sequence[str] | Mapping[str, str] | None = None,
     converters: Mapping[type, TransformerConverter] | None = None,
+    tabulate: Sequence[str] = (),
 ) -> Graph:
     """Convert a fitted pipeline to its public graph, without proving it.
 
@@ -228,9 +233,10 @@ def convert(
     signature = signature_of(pipeline, X)
     builder = GraphBuilder()
     rows = sample_rows(X, GROUND_ROWS, signature, SEED)
-    ground = Ground(builder, rows, Oracle(pipeline, X, signature), converters or {})
+    ground = Ground(builder, rows, Oracle(pipeline, X, signature), converters or {}, tabulate)
     scope = Scope(builder, "", convert_transformer, convert_model, ground=ground)
     answers = answers_of(scope, pipeline, root_table(scope, X, signature))
+    _check_tabulated(scope.steps, tabulate)
     chosen = choose_answers(answers, outputs, [column.name for column in signature.columns])
     whole = builder.finish([(answer.value, output) for answer, output in chosen])
     named = tuple(output for _, output in chosen)
@@ -367,6 +373,14 @@ def check_float32(graph: Graph, mode: Mode, paths: Sequence[str]) -> None:
         nodes = [len(fast(graph.model, part).graph.node) for part in ([], [path])]
         if nodes[0] == nodes[1]:
             raise ExportError("", f"float32 {path!r}: expected arithmetic there, got none")
+
+
+def _check_tabulated(steps: Sequence[Step], paths: Sequence[str]) -> None:
+    """Refuse declarations that meant no step."""
+    known = [step.path for step in steps]
+    for path in paths:
+        if path not in known:
+            raise ExportError("", f"tabulate {path!r}: expected the path of a step, one of {known}")
 
 
 def check_name(name: str) -> None:

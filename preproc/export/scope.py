@@ -1,6 +1,6 @@
 """One step under conversion: the graph, the path that names the step's nodes, the way down."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,15 @@ class Ground:
         Builds data of training's kind.
     converters
         The caller's own, by class.
+    tabulate
+        Paths of steps that the caller declares to be functions of single words.
     """
 
     graph: GraphBuilder
     rows: Mapping[str, NDArray[Any]]
     oracle: "Oracle"
     converters: Mapping[type, Callable[["Scope", Any, "Table"], "Table"]]
+    tabulate: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

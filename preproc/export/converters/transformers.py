@@ -142,7 +142,7 @@ from preproc.export.converters.target import target_encoder
 from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
-from preproc.export.tracing import is_traceable, own_step, trace_step
+from preproc.export.tracing import is_traceable, own_step, tabulate_step, trace_step
 
 TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     AdditiveChi2Sampler: additive_chi2_sampler,
@@ -225,13 +225,21 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
 
 
 def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
-    """Convert one fitted transformer: by the caller's own converter, the table, or a trace.
+    """Convert one fitted transformer: as the caller says, by the table, or by a trace.
 
-    Only the exact classes of `TRANSFORMERS` are converted by it; subclasses are user code.
+    The caller's own converter comes first, then what is declared to be a function of words. Only
+    the exact classes of `TRANSFORMERS` are converted by it; subclasses are user code.
     """
     own = scope.ground.converters.get(type(fitted)) if scope.ground else None
     if own is not None:
         given = own_step(scope, fitted, table, own)
+    elif scope.ground and scope.path in scope.ground.tabulate:
+        if not is_user_code(fitted):
+            raise scope.error(
+                f"tabulate: expected a step of Python code, got {type(fitted).__name__}, which is "
+                "converted by its class; leave it out"
+            )
+        given = tabulate_step(scope, fitted, table)
     elif is_user_code(fitted):
         given = trace_step(scope, fitted, table)
     else:

@@ -6,8 +6,10 @@ from typing import Any
 
 from sklearn.preprocessing import FunctionTransformer
 
+from preproc.errors import ExportError
 from preproc.export.scope import Scope
 from preproc.export.table import Table
+from preproc.export.tracing.declared import can_be_declared
 from preproc.export.tracing.steps import traced
 from preproc.export.tracing.tabulated import is_tabulated, tabulated
 from preproc.export.tracing.trial import prove_step
@@ -54,8 +56,16 @@ def _as_fitted(fitted: Any) -> Iterator[None]:
 
 
 def _traced_and_proved(scope: Scope, fitted: Any, table: Table) -> Table:
-    with _as_fitted(fitted):
-        given, _ = traced(scope, fitted, table)
+    try:
+        with _as_fitted(fitted):
+            given, _ = traced(scope, fitted, table)
+    except ExportError as error:
+        if scope.ground is None or not can_be_declared(table):
+            raise
+        raise scope.error(
+            f"{error.problem}; or, if each word alone decides, declare "
+            f"tabulate=[{scope.path!r}]: a table over the words of training, which refuses others"
+        ) from error
 
     def convert(inner: Scope, taken: Table, nudge: float) -> tuple[Table, frozenset[float | str]]:
         with _as_fitted(fitted):

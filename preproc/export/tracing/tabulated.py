@@ -17,7 +17,7 @@ from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table, least_certain
 from preproc.export.tracing.native import native_of
 from preproc.graph import lookup
-from preproc.signature import NULL_NAN, NULL_NONE, TEXT
+from preproc.signature import MAX_CATEGORIES, NULL_NAN, NULL_NONE, TEXT
 
 _UNSEEN: Final = "\x01 a word that nobody has seen"
 
@@ -150,7 +150,7 @@ def _words(scope: Scope, table: Table, name: str) -> Sequence[str]:
         raise scope.error(f"expected the raw text column {name!r}; encode it before other steps")
     known: Sequence[str] = (column.domain or {}).get("categories", ())
     if not known:
-        raise scope.error(f"expected at most 1000 words in {name!r}, got more")
+        raise scope.error(f"expected at most {MAX_CATEGORIES} words in {name!r}, got more")
     return known
 
 

@@ -96,8 +96,23 @@ def _wire(dtype: str) -> str:
     return "int64" if dtype.startswith(("datetime64", "timedelta64")) else dtype
 
 
-def prove_step(scope: Scope, fitted: Any, table: Table, convert: Convert) -> None:
+def prove_step(
+    scope: Scope,
+    fitted: Any,
+    table: Table,
+    convert: Convert,
+    answered: Sequence[NDArray[Any]] | None = None,
+) -> None:
     """Hold a step's graph against its real function on real and drawn rows.
+
+    Parameters
+    ----------
+    scope, fitted, table
+        The step and what it takes.
+    convert
+        Builds its graph.
+    answered
+        More rows, a matrix a block, that the graph must answer.
 
     Raises
     ------
@@ -110,11 +125,16 @@ def prove_step(scope: Scope, fitted: Any, table: Table, convert: Convert) -> Non
     real = real_rows(scope.ground, table)
     nulls = [scope.ground.oracle.nulls_in(block.features[0].sources) for block in table.blocks]
     drawn = drawn_rows(table.blocks, real, base.constants, SEED, nulls)
-    matrices = [np.concatenate(pair) for pair in zip(real, drawn, strict=True)]
+    more = [matrix[:0] for matrix in real] if answered is None else answered
+    matrices = [np.concatenate(parts) for parts in zip(real, drawn, more, strict=True)]
     got, row_error = base.run(matrices)
     kept = row_error == 0
     question = _Question(scope, transform_of(fitted), table, base.given)
     _check_refused(question, base, matrices, row_error)
+    lost = np.flatnonzero(row_error[len(row_error) - len(more[0]) :])
+    if len(lost):
+        row = question.shown(more, lost[0])
+        raise ProofError(scope.path, f"expected an answer of the graph, got none; the row is {row}")
     if not kept.any():
         raise ProofError(scope.path, "expected rows that are answered, got none")
     rows = [matrix[kept] for matrix in matrices]
