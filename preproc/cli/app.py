@@ -14,7 +14,8 @@ from preproc.cli.log import log, replay
 from preproc.cli.parity import parity
 from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
 from preproc.contract import contract_to_json
-from preproc.graph import nodes_by_step
+from preproc.errors import CheckError
+from preproc.graph import nodes_by_step, picture_of
 from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
 
@@ -39,12 +40,18 @@ def inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The contract as it is.")] = False,
     steps: Annotated[bool, typer.Option("--steps", help="The nodes of each step.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw inputs, steps and outputs: graph.svg.")
+    ] = None,
 ) -> None:
     """Show what an artifact takes, gives and refuses."""
     with clear_errors():
         contract = read_contract(artifact)
         if as_json:
             typer.echo(json.dumps(contract_to_json(contract), indent=1))
+            return
+        if picture is not None:
+            _draw(artifact, picture)
             return
         if steps:
             _print_steps(read_artifact(artifact))
@@ -61,6 +68,19 @@ def inspect(
         console = Console()
         console.print(table)
         console.print(f"{len(signature.rules)} refusal rules; label: {contract.label or 'untold'}")
+
+
+def _draw(artifact: Path, file: Path) -> None:
+    """Write the graph as a picture."""
+    if file.suffix != ".svg":
+        raise CheckError(f"--picture {str(file)!r}: expected a name that ends in .svg")
+    shown = read_artifact(artifact)
+    title = f"{shown.contract.name}, version {artifact.resolve().name}"
+    try:
+        file.write_text(picture_of(shown.model, title), encoding="utf-8")
+    except OSError as error:
+        raise CheckError(f"--picture {str(file)!r}: expected a file to write: {error}") from error
+    typer.echo(f"{file}")
 
 
 def _print_steps(artifact: Artifact) -> None:

@@ -16,6 +16,7 @@ from preproc.graph.listing import nodes_by_step
 from preproc.graph.logarithm import binary_logarithm, decimal_logarithm, log1p, logarithm
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
+from preproc.graph.picture import picture_of
 from preproc.graph.probe import expose
 from preproc.graph.pruning import pruned
 from preproc.graph.ranks import search_tree
@@ -72,6 +73,7 @@ __all__ = [
     "pack",
     "paired_sum",
     "pairwise_sum",
+    "picture_of",
     "positions",
     "pruned",
     "search_tree",
