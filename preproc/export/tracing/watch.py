@@ -6,6 +6,7 @@ user code loads, instruction by instruction, in the few functions that mention t
 """
 
 import dis
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -43,8 +44,13 @@ _OWN_READS: Final = (
 
 @contextmanager
 def watched(tracer: Tracer) -> Iterator[None]:
-    """Refuse clocks and input while the block runs in this thread."""
-    profile, trace = sys.getprofile(), sys.gettrace()
+    """Refuse clocks and input while the block runs in this thread.
+
+    Nothing is collected meanwhile: what other libraries do when it is, such as looking at a clock,
+    happens in this thread as well, and the user's code did not ask for it.
+    """
+    profile, trace, is_collecting = sys.getprofile(), sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.setprofile(_profiler(tracer))
     sys.settrace(_tracer(tracer))
     try:
@@ -53,6 +59,8 @@ def watched(tracer: Tracer) -> Iterator[None]:
         sys.settrace(trace)
         # A profiler in C is no function that could be set again.
         sys.setprofile(profile if callable(profile) else None)
+        if is_collecting:
+            gc.enable()
 
 
 @contextmanager

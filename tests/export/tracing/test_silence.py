@@ -1,7 +1,9 @@
 """What a proof by chance lets through: rare cells, single rows, kept state, the process."""
 
+import gc
 import inspect
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,3 +144,20 @@ def test_numbers_and_dates_in_odd_text_are_refused_and_stop_nothing() -> None:
             ).dt.year.to_frame(),
             data,
         ).blocks
+
+
+def test_what_runs_when_garbage_is_collected_is_not_the_users(data: pd.DataFrame) -> None:
+    def looks_at_a_clock(_phase: str, _info: dict[str, Any]) -> None:
+        time.perf_counter()
+
+    def litters(X: pd.DataFrame) -> Any:
+        for _ in range(3000):
+            held: list[Any] = []
+            held.append(held)
+        return X[["age"]] * 2
+
+    gc.callbacks.append(looks_at_a_clock)
+    try:
+        assert traced_step(litters, data).blocks
+    finally:
+        gc.callbacks.remove(looks_at_a_clock)
