@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
+import cloudpickle
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
@@ -25,6 +26,7 @@ from preproc.export.answers import as_output
 from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
 from preproc.export.other_library import put_in_place
+from preproc.export.process import environment_with
 from preproc.signature import Output
 
 _DONE: Final = "done"
@@ -93,7 +95,7 @@ def under_other_dispatch(
     with tempfile.TemporaryDirectory(prefix="preproc-") as folder:
         question, answer = Path(folder) / "question.pkl", Path(folder) / "answer.pkl"
         try:
-            content = pickle.dumps((oracle, outputs, batches))
+            content = cloudpickle.dumps((oracle, outputs, batches))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             why = f"not measured: the pipeline cannot be pickled: {error}"
             yield lambda: Others({}, why)
@@ -125,8 +127,8 @@ class _OtherProcess:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-W", "ignore", "-m", __spec__.name],
-            env={**os.environ, **other_dispatch()},
+            [sys.executable, "-P", "-W", "ignore", "-m", __spec__.name],
+            env=environment_with(other_dispatch()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,11 +1,13 @@
 """Relations that hold of a step which answers row by row, and faults that break them."""
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -135,3 +137,24 @@ def test_a_world_that_was_not_tried_says_why(monkeypatch: pytest.MonkeyPatch) ->
     found, status = worlds.world_findings([_trial(transformer(CLEAN["ratio"]), people())])
     assert found == []
     assert status["wall clock"] == "not tried: install libfaketime or time-machine"
+
+
+class Vanishing(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no types
+    """Answers at home, and ends every other process that loads it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return sys.exit, ("gone",)
+
+    def transform(self, X: Any) -> Any:  # noqa: N803  # scikit-learn's name
+        return X.to_numpy()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def test_a_world_that_cannot_be_asked_is_an_error_and_no_pass() -> None:
+    with pytest.raises(CheckError) as caught:
+        worlds.world_findings([_trial(Vanishing(), people()[["age"]])])
+    assert str(caught.value) == (
+        "another process: the process failed: gone; a check that cannot ask has found nothing out"
+    )

@@ -1,5 +1,7 @@
 """What an export asks of code of the user's own, beyond that its trace is right."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +62,38 @@ def test_without_code_of_ones_own_nothing_is_tried(tmp_path: Path) -> None:
 def test_cross_fitting_is_declared_in_the_certificate(tmp_path: Path) -> None:
     told = _exported(TargetEncoder(cv=3), tmp_path, ["plan"]).certificate["check"]
     assert told["fit_transform_differs"] == ["targetencoder"]
+
+
+TRAINING = """
+import sys
+import numpy as np
+import pandas as pd
+from features import ratio
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from preproc.export import export_pipeline
+
+frame = pd.DataFrame({"a": np.linspace(-1, 1, 60), "b": np.linspace(1, 2, 60)})
+target = np.arange(60) % 2
+fitted = make_pipeline(FunctionTransformer(ratio), LogisticRegression()).fit(frame, target)
+written = export_pipeline(fitted, frame, target, repository=sys.argv[1], name="model")
+print(written.certificate["check"]["worlds"]["hash seed"])
+print(written.certificate["outputs"]["probabilities"]["spread"]["dispatch"])
+"""
+
+
+def test_modules_beside_the_script_that_trains_are_found_by_the_other_processes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "features.py").write_text("def ratio(X):\n    return X.assign(r=X.a / X.b)\n")
+    script = tmp_path / "train.py"
+    script.write_text(TRAINING)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "models")],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-2:] == ["tried", "measured"], done.stderr

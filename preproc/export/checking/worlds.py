@@ -5,7 +5,6 @@ process of its own. libfaketime reaches every clock,
 numpy's among them; where it is not installed, time-machine moves those of Python and pandas.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,11 @@ from typing import Final
 
 import cloudpickle
 
+from preproc.errors import CheckError
 from preproc.export.checking import elsewhere
 from preproc.export.checking.relations import Finding, Trial
 from preproc.export.checking.samples import Cells, cells_of, rows_in
+from preproc.export.process import environment_with
 
 TIMEOUT_S: Final = 120.0
 
@@ -82,7 +83,12 @@ def world_findings(trials: Sequence[Trial]) -> tuple[list[Finding], dict[str, st
     list of Finding
         Where a world answers otherwise than home.
     dict
-        World → ``tried``, or why it was not.
+        World → ``tried``, or why it was not: steps that cannot be pickled, no clock to move.
+
+    Raises
+    ------
+    CheckError
+        When a process fails twice, or takes too long: its last words.
     """
     try:
         content = cloudpickle.dumps(
@@ -90,37 +96,22 @@ def world_findings(trials: Sequence[Trial]) -> tuple[list[Finding], dict[str, st
         )
     except Exception as error:  # noqa: BLE001  # pickling runs the user's own code
         return [], dict.fromkeys(WORLDS, f"not tried: the steps cannot be pickled: {error}")
+    here = [trial.want for trial in trials]
     with tempfile.TemporaryDirectory(prefix="preproc-") as folder:
         question = Path(folder) / "question.pkl"
         question.write_bytes(content)
-        here = [trial.want for trial in trials]
-        far = _ended(*_started(question, FAR))
-        off = [] if isinstance(far, str) else _differences(FAR, ANOTHER, trials, here, far)
-        asked = {"home": HOME, **WORLDS} if off or isinstance(far, str) else {}
-        running = {name: _started(question, world) for name, world in asked.items()}
-        answers = {name: _ended(process, path) for name, (process, path) in running.items()}
-    found, status = _told(trials, answers)
-    return found or off, status  # seeds may agree by chance where something else differs
-
-
-def _told(
-    trials: Sequence[Trial], answers: Mapping[str, list[Cells | None] | str]
-) -> tuple[list[Finding], dict[str, str]]:
-    """Compare every world with home; no answers mean that all of them agree."""
+        far = _asked(question, {ANOTHER: FAR})[ANOTHER]
+        off = _differences(FAR, ANOTHER, trials, here, far)
+        answers = _asked(question, {"home": HOME, **WORLDS}) if off else {}
+    found = [
+        finding
+        for name, world in (WORLDS if off else {}).items()
+        for finding in _differences(world, name, trials, answers["home"], answers[name])
+    ]
     reach = clock_reach()
     clock = f"tried with {reach}" if reach else "not tried: install libfaketime or time-machine"
     status = {name: clock if name == "wall clock" else "tried" for name in WORLDS}
-    home = answers.get("home", "")
-    if isinstance(home, str):
-        return [], dict.fromkeys(WORLDS, f"not tried: {home}") if home else status
-    found: list[Finding] = []
-    for name, world in WORLDS.items():
-        got = answers[name]
-        if isinstance(got, str):
-            status[name] = f"not tried: {got}"
-        else:
-            found += _differences(world, name, trials, home, got)
-    return found, status
+    return found or off, status  # seeds may agree by chance where something else differs
 
 
 def _differences(
@@ -157,14 +148,27 @@ def _started(question: Path, world: World) -> tuple[subprocess.Popen[str], Path]
     elif clock_reach():
         surroundings[elsewhere.MOVED_CLOCK] = world.clock
     process = subprocess.Popen(  # noqa: S603  # our own file
-        [sys.executable, "-W", "ignore", elsewhere.__file__, str(question), str(answer)],
-        env={**os.environ, **surroundings},
+        [sys.executable, "-P", "-W", "ignore", elsewhere.__file__, str(question), str(answer)],
+        env=environment_with(surroundings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
     return process, answer
+
+
+def _asked(question: Path, worlds: Mapping[str, World]) -> dict[str, list[Cells | None]]:
+    """Ask side by side; a process that failed is given a second one, alone."""
+    running = {name: _started(question, world) for name, world in worlds.items()}
+    answers = {name: _ended(process, path) for name, (process, path) in running.items()}
+    for name, world in worlds.items():
+        if isinstance(answers[name], str):
+            answers[name] = _ended(*_started(question, world))
+    failed = [f"{name}: {answer}" for name, answer in answers.items() if isinstance(answer, str)]
+    if failed:
+        raise CheckError(f"{failed[0]}; a check that cannot ask has found nothing out")
+    return {name: answer for name, answer in answers.items() if not isinstance(answer, str)}
 
 
 def _ended(process: subprocess.Popen[str], answer: Path) -> list[Cells | None] | str:
@@ -176,6 +180,6 @@ def _ended(process: subprocess.Popen[str], answer: Path) -> list[Cells | None] |
         process.communicate()
         return f"the process took more than {TIMEOUT_S:.0f} s"
     if process.returncode:
-        return f"the process failed: {said.strip().splitlines()[-1:]}"
+        return f"the process failed: {(said.strip().splitlines() or ['without a word'])[-1]}"
     answers = cloudpickle.loads(answer.read_bytes())
     return [None if refusal else cells_of(given) for given, refusal in answers]
