@@ -1,6 +1,7 @@
 """A tiny artifact, written without scikit-learn, and real servers on free ports."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +102,29 @@ def write() -> Callable[..., Artifact]:
         return write_artifact(content, repository)
 
     return written
+
+
+@pytest.fixture
+def alter(
+    tmp_path: Path, write: Callable[..., Artifact]
+) -> Callable[[dict[str, dict[str, Any]]], Path]:
+    """Write ``tiny`` with another contract: column → what is another."""
+
+    def altered(
+        changes: dict[str, dict[str, Any]], profile: dict[str, Any] | None = None, **others: Any
+    ) -> Path:
+        artifact = write(tmp_path / "plain", "tiny")
+        signature = artifact.contract.signature
+        columns = tuple(replace(c, **changes.get(c.name, {})) for c in signature.columns)
+        numbers = {**artifact.contract.wire, "debt.status": 6, "debt.event_time": 7}
+        contract = replace(
+            artifact.contract, signature=replace(signature, columns=columns), wire=numbers, **others
+        )
+        changed = replace(artifact, contract=contract, profile=profile or {})
+        write_artifact(changed, tmp_path / "models")
+        return tmp_path / "models"
+
+    return altered
 
 
 @pytest.fixture(scope="session")

@@ -1,111 +1,32 @@
 """Bodies of every size and dtype: answered exactly or refused clearly, in bounded time."""
 
-import re
 import time
 import tracemalloc
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterator
 
-import grpc
 import numpy as np
-import onnx
 import pytest
-from numpy.typing import NDArray
 from preproc_server import plan, wire
 from preproc_server.app import Server
-from preproc_server.client import Client, Connection, MessageTooLargeError
-from preproc_server.pb import open_inference_pb2 as pb
+from preproc_server.client import Client
 from preproc_server.settings import Settings
 
-from preproc.artifact import Artifact, write_artifact
-from preproc.contract import Contract
 from preproc.errors import SignatureError
-from preproc.graph import GraphBuilder
 from preproc.runtime.feeding import Layout
-from preproc.runtime.session import session_of
-from preproc.signature import Column, Output, Signature
-from preproc.vectors import VectorSet
+from preproc.signature import Column, Signature
 
-Columns = dict[str, NDArray[Any]]
-
-MEBIBYTE = 2**20
-MAX_SECONDS = 30.0
-"""Far beyond what a call takes, so that a busy machine fails nothing; far below a hang."""
-
-SOME: Mapping[str, Sequence[Any]] = {
-    "bool": [True, False, True],
-    "int8": [-128, 127, 0],
-    "int16": [-(2**15), 2**15 - 1, 0],
-    "int32": [-(2**31), 2**31 - 1, 0],
-    "int64": [-(2**63), 2**63 - 1, 2**53 + 1],
-    "uint8": [0, 255, 1],
-    "uint16": [0, 2**16 - 1, 1],
-    "uint32": [0, 2**32 - 1, 1],
-    "uint64": [0, 2**64 - 1, 2**53 + 1],
-    "float32": [np.nan, -0.0, 1e-45],
-    "float64": [np.inf, -0.0, 5e-324],
-    "string": ["", "Zürich\0x", "日本"],
-}
-AS = {"bool": "int64", "uint64": "int64"}
-"""ONNX Runtime's Where, which puts the poison in, knows neither; as int64 they keep their bits."""
-ARRAYS: Columns = {
-    dtype: np.array(cells, object if dtype == "string" else dtype) for dtype, cells in SOME.items()
-}
-
-
-def write_echo(repository: Path, name: str, columns: Sequence[Column], *, is_joined: bool) -> None:
-    """Write a model that answers its columns: joined in one matrix, or one output a column."""
-    graph = GraphBuilder()
-    values = [graph.input(column) for column in columns]
-    if is_joined:
-        joined = (
-            graph.op("Concat", *values, axis=1)
-            if len(values) > 1
-            else graph.op("Identity", *values)
-        )
-        outputs = [
-            (
-                joined,
-                Output("echo", "features", columns[0].dtype, len(columns), poison_of(columns[0])),
-            )
-        ]
-    else:
-        outputs = [
-            (
-                echo(graph, value, column),
-                Output(
-                    f"echo_{column.name}",
-                    "features",
-                    AS.get(column.dtype, column.dtype),
-                    None,
-                    poison_of(column),
-                ),
-            )
-            for value, column in zip(values, columns, strict=True)
-        ]
-    model = graph.finish(outputs)
-    signature = Signature("frame", tuple(columns), tuple(output for _, output in outputs), ())
-    numbers = {column.name: at for at, column in enumerate(columns, start=1)}
-    contract = Contract(name, signature, "exact", "echo", {}, numbers, {"": 21})
-    rows = {column.name: ARRAYS[column.dtype].reshape(-1, 1) for column in columns}
-    with session_of(contract, model) as session:
-        answers = session.run_prepared(session.pack(rows))
-    vectors = (VectorSet("real", rows, answers),)
-    write_artifact(
-        Artifact(contract, model.SerializeToString(), vectors, {"outputs": {}}, {}), repository
-    )
-
-
-def echo(graph: GraphBuilder, value: str, column: Column) -> str:
-    flat = graph.op("Squeeze", value, np.array([1]))
-    return graph.op("Cast", flat, to=onnx.TensorProto.INT64) if column.dtype in AS else flat
-
-
-def poison_of(column: Column) -> int | str | None:
-    if "float" in column.dtype:
-        return None
-    return "" if column.is_text else 0
+from .echo import (
+    ARRAYS,
+    AS,
+    MAX_SECONDS,
+    MEBIBYTE,
+    SOME,
+    numbers,
+    raw_request,
+    refused,
+    sent,
+    write_echo,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,49 +53,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> Iterator[Client]:
     with Client(f"localhost:{server.port}", timeout_s=MAX_SECONDS) as opened:
         yield opened
-
-
-def numbers(columns: int, rows: int) -> Columns:
-    draw = np.random.default_rng(0)
-    return {f"c{at}": draw.normal(size=rows) for at in range(columns)}
-
-
-def raw_request(name: str, batch: Columns, *, is_raw: bool = True) -> pb.ModelInferRequest:
-    request = pb.ModelInferRequest(model_name=name)
-    for column, array in batch.items():
-        datatype = wire.datatype_of(array).wire
-        tensor = request.inputs.add(name=column, datatype=datatype, shape=array.shape)
-        if is_raw:
-            request.raw_input_contents.append(wire.raw_of(array))
-        else:
-            tensor.contents.CopyFrom(wire.contents_of(array))
-    return request
-
-
-def sent(
-    server: Server, request: pb.ModelInferRequest, compression: grpc.Compression | None = None
-) -> pb.ModelInferResponse:
-    """Send a message by gRPC alone, as a client of another make does."""
-    limits = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(f"localhost:{server.port}", options=limits) as channel:
-        infer = channel.unary_unary(
-            "/inference.GRPCInferenceService/ModelInfer",
-            pb.ModelInferRequest.SerializeToString,
-            pb.ModelInferResponse.FromString,
-        )
-        response: pb.ModelInferResponse = infer(
-            request, timeout=MAX_SECONDS, compression=compression
-        )
-        return response
-
-
-def refused(
-    server: Server, request: pb.ModelInferRequest, compression: grpc.Compression | None = None
-) -> tuple[str, str]:
-    with pytest.raises(grpc.RpcError) as caught:
-        sent(server, request, compression)
-    call = cast("grpc.Call", caught.value)
-    return call.code().name, call.details() or ""
 
 
 SHAPES = pytest.mark.parametrize(
@@ -259,132 +137,6 @@ def test_fifty_mebibytes_of_text_come_back(client: Client) -> None:
     got = client.predict("words", {"c0": words})["echo"][:, 0]
     assert time.monotonic() - began < MAX_SECONDS
     assert got.tolist() == words.tolist()
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes 1 MiB at most, and sends no more than 64 KiB."""
-    repository = tmp_path_factory.mktemp("small")
-    write_echo(repository, "long", [Column("c0", "float64")], is_joined=True)
-    settings = Settings(
-        repository=repository,
-        host="localhost",
-        port=0,
-        max_receive_bytes=MEBIBYTE,
-        max_send_bytes=65536,
-    )
-    running = Server(settings)
-    running.start()
-    assert running.wait_proved(60)
-    yield running
-    running.stop(0)
-
-
-@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip], ids=["plain", "gzip"])
-def test_a_request_beyond_the_limit_is_refused_whole(
-    small: Server, compression: grpc.Compression | None
-) -> None:
-    request = raw_request("long", {"c0": np.zeros(MEBIBYTE)})
-    sizes = f"{request.ByteSize()} vs. {MEBIBYTE}"
-    assert refused(small, request, compression) == (
-        "RESOURCE_EXHAUSTED",
-        "Decompressed message larger than max"
-        if compression
-        else f"SERVER: Received message larger than max ({sizes})",
-    )
-
-
-@pytest.mark.parametrize(
-    ("compression", "message"),
-    [
-        (
-            "",
-            (
-                r"the request has \d+ bytes and the server takes 1048576; send fewer rows at "
-                r"once, or raise max_receive_bytes of the server \(PREPROC_MAX_RECEIVE_BYTES\)"
-            ),
-        ),
-        (
-            "gzip",
-            (
-                r"the message is larger than its receiver takes once it is decompressed; send "
-                r"fewer rows at once, or raise max_receive_bytes of the server "
-                r"\(PREPROC_MAX_RECEIVE_BYTES\) or, for an answer, of the client's Connection"
-            ),
-        ),
-    ],
-    ids=["plain", "gzip"],
-)
-def test_our_client_says_which_limit_of_the_server_and_how_to_change_it(
-    small: Server, compression: str, message: str
-) -> None:
-    connection = Connection(compression=compression)
-    with (
-        Client(f"localhost:{small.port}", connection=connection) as client,
-        pytest.raises(MessageTooLargeError) as caught,
-    ):
-        client.predict("long", {"c0": np.zeros(MEBIBYTE)})
-    assert re.fullmatch(message, caught.value.message)
-
-
-def test_an_answer_beyond_the_limit_of_the_server_is_told_as_such(small: Server) -> None:
-    labels = {"model": "long", "method": "ModelInfer", "code": "RESOURCE_EXHAUSTED"}
-    value = small.metrics.registry.get_sample_value
-    before = value("preproc_calls_total", labels) or 0
-    with Client(f"localhost:{small.port}") as client, pytest.raises(MessageTooLargeError) as caught:
-        client.predict("long", numbers(1, 10_000))
-    text = (
-        r"answer: expected at most 65536 bytes, got \d{5,}; send fewer rows or ask for fewer "
-        r"outputs, or raise max_send_bytes of the server \(PREPROC_MAX_SEND_BYTES\)"
-    )
-    assert re.fullmatch(text, caught.value.message)
-    assert caught.value.retry_after_s is None
-    assert value("preproc_calls_total", labels) == before + 1
-    code, other = refused(small, raw_request("long", numbers(1, 10_000)))
-    assert code == "RESOURCE_EXHAUSTED"
-    assert re.fullmatch(text, other)
-    large, fit = (raw_request("long", numbers(1, rows)) for rows in (10_000, 10))
-    with grpc.insecure_channel(f"localhost:{small.port}") as channel:
-        stream = channel.stream_stream(
-            "/inference.GRPCInferenceService/ModelStreamInfer",
-            pb.ModelInferRequest.SerializeToString,
-            pb.ModelStreamInferResponse.FromString,
-        )
-        answers = list(stream(iter([large, fit]), timeout=30))
-    assert re.fullmatch(text, answers[0].error_message)
-    assert [one.error_message for one in answers[1:]] == [""]
-
-
-@pytest.mark.parametrize(
-    ("limits", "message"),
-    [
-        (
-            {"max_send_bytes": 4096},
-            (
-                r"the request has \d+ bytes and this client sends 4096; send fewer rows at "
-                r"once, or raise max_send_bytes of the client's Connection"
-            ),
-        ),
-        (
-            {"max_receive_bytes": 4096},
-            (
-                r"the answer has \d+ bytes and this client takes 4096; send fewer rows or ask for "
-                r"fewer outputs, or raise max_receive_bytes of the client's Connection"
-            ),
-        ),
-    ],
-    ids=["send", "receive"],
-)
-def test_the_limits_of_a_client_are_told_as_such(
-    server: Server, limits: dict[str, int], message: str
-) -> None:
-    connection = Connection(**limits)  # type: ignore[arg-type]  # integers, all of them
-    with (
-        Client(f"localhost:{server.port}", connection=connection) as client,
-        pytest.raises(MessageTooLargeError) as caught,
-    ):
-        client.predict("long", numbers(1, 2000))
-    assert re.fullmatch(message, caught.value.message)
 
 
 @SHAPES

@@ -18,7 +18,7 @@ from preproc_server.pb import open_inference_pb2 as pb
 from preproc.runtime import Session
 
 from .conftest import Start
-from .test_door import request_of
+from .door import request_of
 
 Columns = dict[str, NDArray[Any]]
 ROWS = 2000
