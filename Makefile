@@ -25,13 +25,16 @@ OLDEST_CORE := not test_coverage and not polars and not selectors
 OLDEST_WITHOUT := checking spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines own_code
 
 .DEFAULT_GOAL := help
-.PHONY: help env clients hardware demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
+.PHONY: help env environments clients hardware demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: env  ## train, export, prove, serve and call on a year of real flights
 	@$(BIN)/python -m examples.flights.demo $(ARGS)
+
+environments: env hardware clients .venv-oldest/ready .venv-proto/ready  ## make every environment that CI uses; -j makes them at once
+	@:
 
 clients: .venv-kserve/ready tests/clients/node/node_modules/ready  ## install the foreign clients that tests run
 	@:
@@ -40,7 +43,7 @@ hardware: .venv/hardware $(SWIFTSHADER)/ready $(WASM)/ready build/debian  ## ins
 	@:
 
 test: env  ## run the tests; ARGS="-k name" chooses some
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: format-check check types contracts  ## run all that judges code without running it
 
@@ -57,9 +60,10 @@ contracts: env  ## lint-imports: a layer imports only what stands below it
 	@$(BIN)/lint-imports --no-logo
 
 test-oldest: .venv-oldest/ready  ## run the core of the matrix on the oldest scikit-learn
-	@OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 -W default::DeprecationWarning \
+	@OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist worksteal -W default::DeprecationWarning \
 		-W default::FutureWarning -k '$(OLDEST_CORE)' \
-		$(OLDEST_WITHOUT:%=--ignore tests/matrix/test_%.py) --ignore tests/export/tracing tests/matrix tests/export $(ARGS)
+		$(OLDEST_WITHOUT:%=--ignore tests/matrix/test_%.py) --ignore tests/export/tracing \
+		tests/matrix tests/export $(ARGS)
 
 coverage: env  ## write docs/coverage.md from the matrix, skl2onnx beside it
 	@$(BIN)/python -m tests.matrix.coverage
@@ -106,7 +110,7 @@ tests/clients/node/node_modules/ready: tests/clients/node/package-lock.json
 	@$(BIN)/python $(PIP) --editable '.[webgpu,openvino]' --constraint constraints.txt
 	@touch $@
 
-$(SWIFTSHADER)/ready:
+$(SWIFTSHADER)/ready: | build/debian  # one after the other: both ask apt
 	@rm -rf $(SWIFTSHADER) && mkdir -p $(SWIFTSHADER)/deb
 	@cd $(SWIFTSHADER)/deb && { $(DOWNLOAD) 2>/dev/null || { apt-get update --quiet --quiet && $(DOWNLOAD); }; }
 	@dpkg-deb --fsys-tarfile $(SWIFTSHADER)/deb/chromium-common_*.deb | \
