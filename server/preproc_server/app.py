@@ -17,7 +17,7 @@ from preproc.runtime import Prepared, opener_of, prove
 from preproc_server.errors import ListenError, SettingsError
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
-from preproc_server.repository import Entry, Gate, Model, Options, Repository, Snapshot
+from preproc_server.repository import Entry, Gate, Model, Options, Snapshot, local_repository
 from preproc_server.servicer import SERVICE
 from preproc_server.services import Services
 from preproc_server.settings import Settings, unknown_variables
@@ -58,7 +58,7 @@ class Server:
         self.metrics = Metrics()
         self.port = 0
         self.metrics_port: int | None = None
-        self.repository = Repository(
+        self.repository = local_repository(
             settings.repository,
             options_of(settings),
             gate=gate,

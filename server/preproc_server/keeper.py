@@ -12,13 +12,12 @@ from threading import RLock
 from typing import Final, Literal
 
 from preproc.errors import PreprocError
-from preproc.runtime import DEFAULT_BACKEND, prove
+from preproc.runtime import DEFAULT_BACKEND
 from preproc_server.errors import LoadError, RouteError
-from preproc_server.loading import Gate, Model, Observe, ignore, load
 from preproc_server.lookup import route_of
-from preproc_server.plain import is_plain, load_plain
+from preproc_server.prover import Prover
 from preproc_server.routes import Route, read_route
-from preproc_server.state import Entry, LocalModels, Models, Phase, State, state_of
+from preproc_server.state import Entry, Models, Phase, State, state_of
 from preproc_server.versions import Policy, find_of_name, find_versions, stamp_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -58,27 +57,39 @@ class Options:
 
 
 class Keeper:
-    """Changes the state, one change after another; see `Repository` for the parameters."""
+    """Changes the state, one change after another.
+
+    Parameters
+    ----------
+    root, options
+        What is served, and how.
+    prover
+        Loads versions.
+    report
+        Hears what became of each.
+    models
+        Where the state is kept.
+    clock
+        Seconds, for the time that loading takes.
+    """
 
     def __init__(
         self,
         root: Path,
         options: Options,
         *,
-        gate: Gate = prove,
+        prover: Prover,
         report: Report = silent,
-        observe: Observe = ignore,
-        models: Models | None = None,
+        models: Models,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.root = root
         self.options = options
-        self.gate = gate
-        self.models = models or LocalModels()
+        self.prover = prover
+        self.models = models
         self.clock = clock
         self.changing = RLock()
         self._report = report
-        self._observe = observe
         waiting = {
             name: {version: Entry(name, version, found[version]) for version in chosen}
             for name, found in find_versions(root, is_told=True).items()
@@ -147,7 +158,7 @@ class Keeper:
                 names = dict(sorted({**names, name: entries}.items()))
             if route is not None:
                 routes[name] = route
-            return state_of(names, routes)
+            return state_of(names, routes, generation=state.generation + 1)
 
         self.models.swap(change)
         for version, entry in entries.items():
@@ -156,7 +167,7 @@ class Keeper:
         for version, entry in before.items():
             if version not in entries:
                 _LOG.info("model %r version %d is dropped", name, version)
-                self._report(replace(entry, state="unloaded", model=None))
+                self._report(replace(entry, state="unloaded", model=None, proof=None))
 
     def _entries(self, name: str) -> Mapping[int, Entry]:
         return self.models.current().entries.get(name, {})
@@ -184,7 +195,7 @@ class Keeper:
         title = f"model {entry.name!r} version {entry.version}"
         started = self.clock()
         try:
-            model = self._loaded(entry)
+            model, proof = self.prover.load(entry)
         except Exception as error:  # noqa: BLE001  # one broken model must not take the others along
             reason = str(error) if isinstance(error, PreprocError) else repr(error)
             what = "keeps its old content" if entry.is_served else "is not served"
@@ -192,35 +203,13 @@ class Keeper:
             _LOG.error("%s %s: %s", title, what, reason, exc_info=None if is_ours else error)
             state = entry.state if entry.is_served else "failed"
             return replace(entry, state=state, reason=reason, seconds=self.clock() - started)
-        session = model.session
+        became = _state(proof.is_proved)
         _LOG.info(
             "%s is %s, digest %s, by %s on %s in %s",
-            *(title, _state(model.is_proved), model.digest),
-            *(session.backend, model.device, session.dtype),
+            *(title, became, proof.digest, proof.backend, proof.device, proof.dtype),
         )
         seconds = self.clock() - started
-        return replace(
-            entry, state=_state(model.is_proved), model=model, reason="", seconds=seconds
-        )
-
-    def _loaded(self, entry: Entry) -> Model:
-        options = self.options
-        if options.is_unproved_allowed and is_plain(entry.path):
-            return load_plain(
-                entry.name,
-                entry.version,
-                entry.path,
-                backend=options.backend,
-                observe=self._observe,
-            )
-        return load(
-            entry.name,
-            entry.version,
-            entry.path,
-            backend=options.backend,
-            gate=self.gate,
-            observe=self._observe,
-        )
+        return replace(entry, state=became, model=model, proof=proof, reason="", seconds=seconds)
 
 
 def _state(is_proved: bool) -> Phase:  # noqa: FBT001  # one claim, one word

@@ -11,7 +11,7 @@ from preproc_server.versions import parse_version
 
 
 def find_model(
-    state: State, name: str, version: str, *, key: str, draw: Callable[[], float]
+    state: State, name: str, version: str, *, key: str = "", draw: Callable[[], float]
 ) -> Model:
     """Find the model that answers a call.
 
@@ -33,14 +33,20 @@ def find_model(
     UnknownModelError, NotReadyError, WireError
         As `Repository.model` does.
     """
-    served = state.served.get(name, {})
+    number = find_version(state, name, version, key=key, draw=draw)
+    return state.served[name][number]
+
+
+def find_version(
+    state: State, name: str, version: str, *, key: str = "", draw: Callable[[], float] = lambda: 1.0
+) -> int:
+    """Find the number of the version that answers a call; see `find_model`."""
     if version:
         number: int | None = parse_version(version)
     else:
         number = _canary(state, name, key, draw) or default_of(state, name)
-    model = None if number is None else served.get(number)
-    if model is not None:
-        return model
+    if number is not None and number in state.versions.get(name, ()):
+        return number
     raise _absence(state, name, number if version else None)
 
 
@@ -52,7 +58,14 @@ def default_of(state: State, name: str) -> int | None:
     route = state.routes.get(name)
     if route is not None and route.default is not None:
         return route.default
-    return max(state.served.get(name, ()), default=None)
+    return max(state.versions.get(name, ()), default=None)
+
+
+def versions_of(state: State, name: str) -> list[int]:
+    """Versions of a name that are served, ascending; raises `UnknownModelError`."""
+    if name not in state.entries:
+        raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
+    return list(state.versions.get(name, ()))
 
 
 def route_of(state: State, name: str) -> Route:
@@ -63,7 +76,7 @@ def route_of(state: State, name: str) -> Route:
 def _canary(state: State, name: str, key: str, draw: Callable[[], float]) -> int | None:
     """Give the canary when this call is its; one that is not served gets no calls."""
     route = state.routes.get(name)
-    if route is None or route.canary not in state.served.get(name, {}) or route.canary is None:
+    if route is None or route.canary not in state.versions.get(name, ()) or route.canary is None:
         return None
     place = place_of_key(name, route.canary, key) if key else draw()
     return route.canary if place < route.share else None

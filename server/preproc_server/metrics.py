@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from preproc.signature import Rule
 from preproc_server.checks import Check
-from preproc_server.loading import Model
-from preproc_server.state import Entry
+from preproc_server.state import Entry, Proof
 
 SECONDS: Final[Sequence[float]] = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
@@ -168,7 +167,7 @@ class Metrics:
     def set_proving(self, entry: Entry) -> None:
         """Note what became of one version; one that is unloaded leaves the page."""
         labels = entry.name, str(entry.version)
-        self._set_device(labels, entry.model)
+        self._set_device(labels, entry.proof)
         if entry.state == "unloaded":
             for gauge in (self._proving, self._proved):
                 with suppress(KeyError):
@@ -177,12 +176,12 @@ class Metrics:
         self._proving.labels(*labels).set(entry.seconds)
         self._proved.labels(*labels).set(entry.state == "proved")
 
-    def _set_device(self, labels: tuple[str, str], model: Model | None) -> None:
+    def _set_device(self, labels: tuple[str, str], proof: Proof | None) -> None:
         """Tell what computes a version, and no longer what did."""
         if labels in self._devices:
             self._device.remove(*labels, *self._devices.pop(labels))
-        if model is not None:
-            told = model.session.backend, model.device, model.session.dtype
+        if proof is not None:
+            told = proof.backend, proof.device, proof.dtype
             self._devices[labels] = told
             self._device.labels(*labels, *told).set(1)
 

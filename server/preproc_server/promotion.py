@@ -77,7 +77,7 @@ def _route(keeper: Keeper, name: str) -> Route:
 
 def _ensure(keeper: Keeper, name: str, version: int) -> None:
     """Load a version that is not served yet."""
-    if version not in keeper.models.current().served.get(name, {}):
+    if version not in keeper.models.current().versions.get(name, ()):
         keeper.load(name, version)
 
 
@@ -94,7 +94,7 @@ def _beside(keeper: Keeper, name: str, version: int) -> Route:
     if version == default:
         raise WireError(f"model {name!r}: expected another version than the default, got {version}")
     pinned = replace(route, default=default)
-    if version in state.served.get(name, {}):
+    if version in state.versions.get(name, ()):
         return pinned
     _write(keeper, name, pinned)
     try:

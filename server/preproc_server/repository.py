@@ -3,26 +3,32 @@
 Look-ups read one immutable state and never wait; changes come one after another and swap it.
 """
 
-import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
 
-from preproc_server import promotion
-from preproc_server.checks import Check, check_model
-from preproc_server.errors import ControlError, UnknownModelError
-from preproc_server.keeper import Keeper, Options
-from preproc_server.loading import Gate, Model
-from preproc_server.lookup import default_of, find_model, route_of
+from preproc.runtime import prove
+from preproc_server.changes import Changes, LocalChanges
+from preproc_server.checks import Check
+from preproc_server.keeper import Keeper, Options, Report, silent
+from preproc_server.loading import Gate, Model, Observe, ignore
+from preproc_server.lookup import default_of, find_model, route_of, versions_of
+from preproc_server.prover import LocalProver
 from preproc_server.routes import Route
-from preproc_server.state import Entry, Snapshot
-from preproc_server.versions import check_name, find_versions
+from preproc_server.state import Entry, LocalModels, Models, Snapshot, State
+from preproc_server.versions import find_versions
 
-__all__ = ["Check", "Entry", "Gate", "Model", "Options", "Repository", "Route", "Snapshot"]
-
-_LOG: Final = logging.getLogger(__name__)
+__all__ = [
+    "Check",
+    "Entry",
+    "Gate",
+    "Model",
+    "Options",
+    "Repository",
+    "Route",
+    "Snapshot",
+    "local_repository",
+]
 
 
 class Repository:
@@ -32,26 +38,22 @@ class Repository:
     ----------
     root
         Folder of ``<name>/<version>/`` folders.
-    options
-        How it is served.
-    count
-        Hears of each check.
-    rest
-        What `Keeper` takes: ``gate``, ``report``, ``observe``, ``models``, ``clock``.
+    models
+        Where the state is kept.
+    changes
+        Decides what is served.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        options: Options | None = None,
-        *,
-        count: Callable[[Check], None] = lambda _: None,
-        **rest: Any,
-    ) -> None:
-        self._count = count
-        self._keeper = Keeper(root, options or Options(), **rest)
-        self._models = self._keeper.models
+    def __init__(self, root: Path, models: Models, changes: Changes) -> None:
+        self._root = root
+        self._models = models
+        self._changes = changes
         self._draw = random.SystemRandom().random
+
+    @property
+    def state(self) -> State:
+        """All that there is now; whoever looks up several things takes them from one state."""
+        return self._models.current()
 
     @property
     def names(self) -> Sequence[str]:
@@ -66,7 +68,7 @@ class Repository:
     @property
     def is_any_proved(self) -> bool:
         """Whether at least one version is served."""
-        return bool(self._models.current().served)
+        return bool(self._models.current().versions)
 
     @property
     def served(self) -> Snapshot:
@@ -79,10 +81,7 @@ class Repository:
 
     def versions(self, name: str) -> Sequence[int]:
         """Versions of a name that are served, ascending; raises `UnknownModelError`."""
-        state = self._models.current()
-        if name not in state.entries:
-            raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
-        return list(state.served.get(name, ()))
+        return versions_of(self._models.current(), name)
 
     def model(self, name: str, version: str, *, key: str = "") -> Model:
         """Look a model up that is served.
@@ -108,6 +107,12 @@ class Repository:
         """
         return find_model(self._models.current(), name, version, key=key, draw=self._draw)
 
+    def described(self, name: str, version: str) -> tuple[Model, Sequence[int]]:
+        """Look a model up, with all versions that are served beside it at the same moment."""
+        state = self._models.current()
+        model = find_model(state, name, version, draw=self._draw)
+        return model, versions_of(state, name)
+
     def default(self, name: str) -> int | None:
         """Version that answers a call that names none, the canary apart."""
         return default_of(self._models.current(), name)
@@ -119,7 +124,7 @@ class Repository:
     def index(self) -> Sequence[Entry]:
         """Give every version in memory or in the folder, by name and version."""
         entries = {(entry.name, entry.version): entry for entry in self._entries()}
-        for name, versions in find_versions(self._keeper.root).items():
+        for name, versions in find_versions(self._root).items():
             for number, path in versions.items():
                 absent = Entry(name, number, path, "unloaded", reason="unloaded")
                 entries.setdefault((name, number), absent)
@@ -127,13 +132,11 @@ class Repository:
 
     def start(self) -> None:
         """Load and prove what waits, one name after another."""
-        for name in self.names:
-            self._keeper.follow(name)
+        self._changes.start()
 
     def poll(self) -> None:
         """Follow the folder: load what is new or has changed, drop what has gone."""
-        for name in sorted({*find_versions(self._keeper.root), *self.names}):
-            self._keeper.follow(name)
+        self._changes.poll()
 
     def load(self, name: str, *, version: int | None = None) -> None:
         """Load a version anew, by default those that the policy chooses.
@@ -149,8 +152,7 @@ class Repository:
         LoadError
             When there is nothing to load, or it fails; what was served stays.
         """
-        self._check_explicit(name)
-        self._keeper.load(name, version)
+        self._changes.load(name, version)
 
     def unload(self, name: str) -> None:
         """Drop all versions of a model; calls under way end first.
@@ -162,11 +164,7 @@ class Repository:
         UnknownModelError
             When it is not loaded.
         """
-        self._check_explicit(name)
-        with self._keeper.changing:
-            if name not in self._models.current().entries:
-                raise UnknownModelError(f"Request for unknown model: {name!r} is not found")
-            self._keeper.put(name, {}, None)
+        self._changes.unload(name)
 
     def promote(self, name: str, version: int) -> None:
         """Make a version the default, for good: a restart keeps it. Loads it when need be.
@@ -180,7 +178,7 @@ class Repository:
         RouteError
             When it cannot be written down; the default stays.
         """
-        promotion.promote(self._keeper, name, version)
+        self._changes.promote(name, version)
 
     def roll_back(self, name: str) -> int:
         """Make the default of before the last promotion the default again, and tell it.
@@ -194,7 +192,7 @@ class Repository:
         LoadError
             When there is no version to go back to, or it fails its gate; the default stays.
         """
-        return promotion.roll_back(self._keeper, name)
+        return self._changes.roll_back(name)
 
     def split(self, name: str, version: int | None, share: float) -> None:
         """Let a canary answer a share of the calls, above 0 and at most 1; None ends it.
@@ -211,14 +209,14 @@ class Repository:
         UnknownModelError
             When there is no model whose canary could end.
         """
-        promotion.split(self._keeper, name, version, share)
+        self._changes.split(name, version, share)
 
     def shadow(self, name: str, version: int | None) -> None:
         """Let a version score the default's calls, unheard; None ends it.
 
         A restart keeps it, and the default with it, as of `split`; raises as that does.
         """
-        promotion.shadow(self._keeper, name, version)
+        self._changes.shadow(name, version)
 
     def shadow_of(self, model: Model) -> Model | None:
         """Give the version that scores the calls of this one too, where it is the default."""
@@ -244,38 +242,44 @@ class Repository:
         UnknownModelError, NotReadyError, WireError
             As `model` does.
         """
-        models = [model for of in self._models.current().served.values() for model in of.values()]
-        if name and version:
-            models = [self.model(name, version)]
-        elif name:
-            self.model(name, "")
-            models = [model for model in models if model.name == name]
-        checks = [check_model(model, self._keeper.gate, self._keeper.clock) for model in models]
-        for model, check in zip(models, checks, strict=True):
-            self._count(check)
-            if not check.is_pass and model.is_proved:
-                self._withdraw(model, check)
-        return checks
-
-    def _withdraw(self, model: Model, check: Check) -> None:
-        """Serve a version no longer, until it is loaded anew."""
-        with self._keeper.changing:
-            entries = self._models.current().entries.get(model.name, {})
-            entry = entries.get(model.version)
-            if entry is None or entry.model is not model:
-                return
-            _LOG.error(
-                "model %r version %d fails its check: %s", check.name, check.version, check.reason
-            )
-            failed = replace(entry, state="failed", model=None, reason=check.reason)
-            route = self.route(model.name)
-            self._keeper.put(model.name, {**entries, model.version: failed}, route)
-
-    def _check_explicit(self, name: str) -> None:
-        check_name(name)
-        if self._keeper.options.mode != "explicit":
-            raise ControlError
+        return self._changes.self_check(name, version)
 
     def _entries(self) -> list[Entry]:
         entries = self._models.current().entries
         return [entry for versions in entries.values() for entry in versions.values()]
+
+
+def local_repository(
+    root: Path,
+    options: Options | None = None,
+    *,
+    gate: Gate = prove,
+    observe: Observe = ignore,
+    report: Report = silent,
+    count: Callable[[Check], None] = lambda _: None,
+) -> Repository:
+    """Make a repository whose models this process loads.
+
+    Parameters
+    ----------
+    root
+        Folder of ``<name>/<version>/`` folders.
+    options
+        How it is served.
+    gate, observe
+        As of `LocalProver`.
+    report
+        Hears what became of each version.
+    count
+        Hears of each check.
+    """
+    chosen = options or Options()
+    models = LocalModels()
+    prover = LocalProver(
+        chosen.backend,
+        is_unproved_allowed=chosen.is_unproved_allowed,
+        gate=gate,
+        observe=observe,
+    )
+    keeper = Keeper(root, chosen, prover=prover, report=report, models=models)
+    return Repository(root, models, LocalChanges(keeper, count))

@@ -90,8 +90,7 @@ class Servicer:
 
     def model_metadata(self, request: pb.ModelMetadataRequest, _: Call) -> pb.ModelMetadataResponse:
         """Tell names, datatypes and shapes of a model."""
-        model = self._repository.model(request.name, request.version)
-        return descriptions.describe(model, self._repository.versions(request.name))
+        return descriptions.describe(*self._repository.described(request.name, request.version))
 
     def model_config(self, request: pb.ModelConfigRequest, _: Call) -> pb.ModelConfigResponse:
         """Tell the configuration of a model."""

@@ -1,12 +1,14 @@
 """What is served at one moment, immutable and swapped whole; readers never wait.
 
-Why a Protocol: worker processes will share this state. An `Entry` without its model and a
-`Route` are plain data that can travel; each process loads its own models.
+Why a Protocol: worker processes share this state. An `Entry` without its model and a `Route` are
+plain data that can travel; each process loads its own models.
 """
 
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
@@ -24,6 +26,37 @@ Phase = Literal["waiting", "proved", "unproved", "failed", "unloaded"]
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one load of a version, in plain data.
+
+    Attributes
+    ----------
+    number
+        Which load it was; no two have the same.
+    digest
+        SHA-256 of the artifact, hexadecimal.
+    is_proved
+        Whether its golden vectors passed; false for a plain ONNX model.
+    backend, device, dtype
+        What computes, and in which arithmetic.
+    """
+
+    number: int
+    digest: str
+    is_proved: bool
+    backend: str
+    device: str
+    dtype: str
+
+
+def proof_of(model: Model, number: int) -> Proof:
+    """Tell of a model that was loaded."""
+    session = model.session
+    told = session.backend, model.device, session.dtype
+    return Proof(number, model.digest, model.is_proved, *told)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One version in the repository.
 
@@ -35,7 +68,9 @@ class Entry:
         ``waiting`` until it is ``proved`` or ``failed``; ``unproved``: a plain ONNX model that is
         served by permission; ``unloaded``: in the folder, not in memory.
     model
-        What is served, where it is.
+        What is served, where this process serves it.
+    proof
+        What is known of the load that is served.
     reason
         Why it failed; of a version that is served, why its reload did.
     seconds
@@ -49,6 +84,7 @@ class Entry:
     path: Path
     state: Phase = "waiting"
     model: Model | None = None
+    proof: Proof | None = None
     reason: str = ""
     seconds: float = 0.0
     stamp: Stamp = ()
@@ -73,16 +109,26 @@ class State:
     routes
         Name → which version answers a call that names none.
     served
-        The models of the entries that are served.
+        The models of the entries that are served; none in a process that has other ones serve.
+    versions
+        Name → versions that are served, ascending.
+    generation
+        How many states there were before.
     """
 
     entries: Entries = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
     served: Snapshot = field(default_factory=dict)
+    versions: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    generation: int = 0
 
 
-def state_of(entries: Entries, routes: Mapping[str, Route]) -> State:
+def state_of(entries: Entries, routes: Mapping[str, Route], *, generation: int = 0) -> State:
     """Make a state that nobody can change."""
+    versions = {
+        name: tuple(sorted(version for version, entry in of.items() if entry.is_served))
+        for name, of in entries.items()
+    }
     served = {
         name: MappingProxyType(
             {
@@ -97,7 +143,24 @@ def state_of(entries: Entries, routes: Mapping[str, Route]) -> State:
         MappingProxyType({name: MappingProxyType(dict(of)) for name, of in entries.items()}),
         MappingProxyType(dict(routes)),
         MappingProxyType({name: models for name, models in served.items() if models}),
+        MappingProxyType({name: numbers for name, numbers in versions.items() if numbers}),
+        generation,
     )
+
+
+def digest_of(state: State) -> str:
+    """Tell in 64 characters what is served: artifacts, versions and duties.
+
+    Of a version that this process serves, the model itself is asked.
+    """
+    served = [
+        (name, version, entry.model.digest if entry.model else entry.proof and entry.proof.digest)
+        for name, of in sorted(state.entries.items())
+        for version, entry in sorted(of.items())
+        if entry.is_served
+    ]
+    routes = [(name, asdict(route)) for name, route in sorted(state.routes.items())]
+    return hashlib.sha256(json.dumps([served, routes]).encode()).hexdigest()
 
 
 class Models(Protocol):

@@ -13,7 +13,7 @@ from preproc_server.errors import (
     UnknownModelError,
     WireError,
 )
-from preproc_server.repository import Options, Repository, Route
+from preproc_server.repository import Options, Repository, Route, local_repository
 from preproc_server.versions import Policy
 
 from preproc.artifact import Artifact
@@ -22,7 +22,7 @@ Write = Callable[..., Artifact]
 
 
 def opened(root: Path, options: Options | None = None) -> Repository:
-    repository = Repository(root, options)
+    repository = local_repository(root, options)
     repository.start()
     return repository
 

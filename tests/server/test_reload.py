@@ -21,7 +21,7 @@ from preproc_server.errors import (
     UnknownModelError,
     WireError,
 )
-from preproc_server.repository import Options, Repository, Snapshot
+from preproc_server.repository import Options, Repository, Snapshot, local_repository
 from preproc_server.versions import parse_policy
 
 from preproc.artifact import Artifact
@@ -35,7 +35,7 @@ EXPLICIT = Options(mode="explicit", at_start=frozenset("*"))
 
 
 def opened(root: Path, options: Options | None = None, **rest: Any) -> Repository:
-    repository = Repository(root, options, **rest)
+    repository = local_repository(root, options, **rest)
     repository.start()
     return repository
 
@@ -159,7 +159,7 @@ def test_a_dropped_version_is_closed_when_its_last_call_ends(tmp_path: Path, wri
 
 def test_subscribers_see_whole_snapshots_in_order(tmp_path: Path, write: Write) -> None:
     write(tmp_path, "tiny")
-    repository = Repository(tmp_path, EXPLICIT)
+    repository = local_repository(tmp_path, EXPLICIT)
     seen: list[Snapshot] = []
     repository.subscribe(seen.append)
     repository.start()
@@ -265,8 +265,8 @@ def test_a_spoiled_session_is_found_while_it_serves(
     assert not told.is_set()
     monkeypatch.setattr(executor, "execute", spoiled)
     assert told.wait(30)
-    with server.repository._keeper.changing:  # the change is over once it gives this back
-        value = server.metrics.registry.get_sample_value
+    server.stop(0)  # which waits for the check to end
+    value = server.metrics.registry.get_sample_value
     labels = {"model": "tiny", "version": "1"}
     assert value("preproc_model_proved", labels) == 0
     assert value("preproc_checks_total", {**labels, "result": "failed"}) == 1
