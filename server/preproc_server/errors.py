@@ -20,6 +20,8 @@
     │   └── UnknownRegionError  a region that was not registered
     ├── SettingsError       settings that a server cannot start with
     ├── ListenError         a port that cannot be had
+    ├── LinkError           another process of the server that is gone or does not answer
+    ├── WorkerError         a worker process that cannot take part
     └── ServerError         what a client was answered: see `preproc_server.client.errors`
 
 Texts that clients of the protocol compare are worded as Triton words them.
@@ -148,3 +150,11 @@ class SettingsError(PreprocError):
 
 class ListenError(PreprocError):
     """A port that cannot be had."""
+
+
+class LinkError(PreprocError):
+    """Another process of the server that is gone, or does not answer in time."""
+
+
+class WorkerError(PreprocError):
+    """A worker process that does not start, or cannot serve what the others serve."""

@@ -12,6 +12,7 @@ from preproc_server.errors import (
     ContractError,
     ControlError,
     ExpiredError,
+    LinkError,
     LoadError,
     NotReadyError,
     RegionError,
@@ -42,6 +43,7 @@ STATUS: Final[Mapping[type[PreprocError], StatusCode]] = {
     RegionError: StatusCode.INVALID_ARGUMENT,
     TakenError: StatusCode.ALREADY_EXISTS,
     UnknownRegionError: StatusCode.NOT_FOUND,
+    LinkError: StatusCode.UNAVAILABLE,
 }
 MAX_TEXT: Final = 1500
 """Characters of a status text; it travels in a header, where 8 KiB is the usual limit and
