@@ -60,8 +60,12 @@ class LiveMonitor:
         DriftError
             When they do not fit the baseline.
         """
+        self.add(window_of(self.baseline.places, inputs, answers), at_s)
+
+    def add(self, counts: Window, at_s: float) -> None:
+        """Take rows along that were counted elsewhere; as `observe` otherwise."""
         self.tick(at_s)
-        self.counts += window_of(self.baseline.places, inputs, answers)
+        self.counts += counts
 
     def tick(self, at_s: float) -> None:
         """Judge the window if it is over, traffic or not: silence is insufficient, not quiet."""

@@ -1,18 +1,24 @@
-"""Watches what a request log takes along: one live monitor an artifact, told by gauges."""
+"""Watches what a request log takes along: one live monitor an artifact, told by gauges.
+
+Of several processes each counts its own rows, and one that sees no calls judges their sum.
+"""
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from threading import Lock
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from preproc.artifact import read_artifact
-from preproc.drift import LiveMonitor, Verdict, Window
+from preproc.drift import Baseline, LiveMonitor, Verdict, Window
 from preproc.drift.monitor import STATES
+from preproc.drift.window import window_from_json, window_of, window_to_json
 from preproc.errors import PreprocError
 from preproc.skew.batching import Offer, Source, sampled_of
+from preproc.skew.record import Head
 from preproc.skew.watching import baseline_of_profile
 
 _LOG: Final = logging.getLogger(__name__)
@@ -75,9 +81,7 @@ class DriftWatch:
             When they do not fit its baseline.
         """
         head = source.head
-        if head.artifact not in self._monitors:
-            self._monitors[head.artifact] = self._opened(source)
-        monitor = self._monitors[head.artifact]
+        monitor = self._monitor(head.artifact, head.model, head.version, head.path)
         if monitor is None:
             return
         inputs, answers = sampled_of(source, offers)
@@ -85,17 +89,27 @@ class DriftWatch:
             monitor.observe(inputs, answers, offers[-1].at_s)
         self._rows.labels(head.model, str(head.version)).set(monitor.counts.rows)
 
-    def _opened(self, source: Source) -> LiveMonitor | None:
+    def add(self, counted: Mapping[str, Any]) -> None:
+        """Take along what `DriftCounts` of another process gave; raises as `observe` does."""
+        model, version = counted["model"], counted["version"]
+        monitor = self._monitor(counted["artifact"], model, version, counted["path"])
+        if monitor is not None and counted["window"] is not None:
+            window = window_from_json(counted["window"], monitor.baseline.places)
+            monitor.add(window, counted["at_s"])
+            self._rows.labels(model, str(version)).set(monitor.counts.rows)
+
+    def _monitor(self, artifact: str, model: str, version: int, path: str) -> LiveMonitor | None:
+        if artifact not in self._monitors:
+            self._monitors[artifact] = self._opened(model, version, path)
+        return self._monitors[artifact]
+
+    def _opened(self, model: str, version: int, path: str) -> LiveMonitor | None:
         """Make the monitor of an artifact; one that is not calibrated is not watched, and told."""
-        head = source.head
-        labels = head.model, str(head.version)
-        try:
-            baseline = baseline_of_profile(read_artifact(Path(head.path)).profile, head.path)
-        except PreprocError as error:
-            _LOG.warning("model %r is not watched: %s", head.model, error)
-            self._tell_state(labels, "INSUFFICIENT")
-            return None
+        labels = model, str(version)
         self._tell_state(labels, "INSUFFICIENT")  # no window is over yet
+        baseline = _baseline(model, path)
+        if baseline is None:
+            return None
         return LiveMonitor(
             baseline,
             lambda _, counts, verdict: self._tell(labels, counts, verdict),
@@ -126,3 +140,54 @@ class DriftWatch:
     def _tell_state(self, labels: tuple[str, str], state: str) -> None:
         for name in STATES:
             self._state.labels(*labels, name).set(name == state)
+
+
+class DriftCounts:
+    """Counts rows for a `DriftWatch` in another process; safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._baselines: dict[str, Baseline | None] = {}
+        self._windows = dict[Head, tuple[Window | None, float]]()
+
+    def observe(self, source: Source, offers: Sequence[Offer]) -> None:
+        """Count the calls of one artifact, as `DriftWatch.observe` does."""
+        head = source.head
+        at_s = offers[-1].at_s
+        if head.artifact not in self._baselines:
+            self._baselines[head.artifact] = _baseline(head.model, head.path)
+            with self._lock:
+                self._windows[head] = None, at_s  # one that is not watched is told too
+        baseline = self._baselines[head.artifact]
+        inputs, answers = sampled_of(source, offers)
+        if baseline is None or not inputs:
+            return
+        window = window_of(baseline.places, inputs, answers)
+        with self._lock:
+            before, _ = self._windows.get(head, (None, at_s))
+            self._windows[head] = window if before is None else before + window, at_s
+
+    def take(self) -> list[dict[str, Any]]:
+        """Give what was counted since the last time, as JSON data."""
+        with self._lock:
+            taken, self._windows = self._windows, {}
+        return [
+            {
+                "artifact": head.artifact,
+                "model": head.model,
+                "version": head.version,
+                "path": head.path,
+                "window": None if window is None else window_to_json(window),
+                "at_s": at_s,
+            }
+            for head, (window, at_s) in taken.items()
+        ]
+
+
+def _baseline(model: str, path: str) -> Baseline | None:
+    """Read what rows are held against; None, and told, where it was not calibrated."""
+    try:
+        return baseline_of_profile(read_artifact(Path(path)).profile, path)
+    except PreprocError as error:
+        _LOG.warning("model %r is not watched: %s", model, error)
+        return None

@@ -1,5 +1,6 @@
 """Windows of served rows as gauges: alarms, quiet, and what is not watched."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from preproc_server.drift import DriftWatch
+from preproc_server.drift import DriftCounts, DriftWatch
 from prometheus_client import CollectorRegistry
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -106,3 +107,35 @@ def test_an_artifact_that_is_not_calibrated_is_insufficient(
     assert states(registry) == ["INSUFFICIENT"]
     assert "model 'm' is not watched: artifact" in caplog.text
     assert threading.current_thread() is threading.main_thread()
+
+
+def test_one_alarm_speaks_for_all_that_count(artifact: Artifact, session: Session) -> None:
+    assert artifact.path is not None
+    lane = source(artifact, session, artifact.path)
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    alone, together = (DriftWatch(registry, clock_s=lambda: 0.0) for registry in registries)
+    workers = [DriftCounts(), DriftCounts()]
+    bad = draw_rows(2, ROWS)
+    bad.loc[::10, "age"] = np.nan
+    for day, rows in enumerate((draw_rows(1, ROWS), bad, draw_rows(3, ROWS)), start=1):
+        offers = [offer(session, part, day * DAY_S + 10) for part in (rows[:30], rows[30:])]
+        alone.observe(lane, offers)
+        for worker, one in zip(workers, offers, strict=True):
+            worker.observe(lane, [one])
+            for counted in worker.take():
+                together.add(json.loads(json.dumps(counted)))
+    assert [states(registry) for registry in registries] == [["ALARM"], ["ALARM"]]
+    for name in ("score", "window_rows", "alarms_total"):
+        assert gauge(registries[0], name) == gauge(registries[1], name)
+    assert gauge(registries[1], "window_rows") == ROWS
+    assert workers[0].take() == []
+
+
+def test_what_is_not_watched_is_told_by_all(
+    artifact: Artifact, session: Session, tmp_path: Path
+) -> None:
+    registry, worker = CollectorRegistry(), DriftCounts()
+    worker.observe(source(artifact, session, tmp_path), [offer(session, draw_rows(1, 9), 1.0)])
+    (counted,) = worker.take()
+    DriftWatch(registry).add(counted)
+    assert states(registry) == ["INSUFFICIENT"]
