@@ -169,6 +169,13 @@ def serve(
     metrics_port: Annotated[
         int | None, typer.Option(help="Port of the Prometheus page, 0 for any free one.")
     ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve on the port.")] = None,
+    spare: Annotated[
+        bool | None, typer.Option("--spare", help="Keep one more process warm for one that ends.")
+    ] = None,
+    affinity: Annotated[
+        bool | None, typer.Option("--affinity", help="Keep each process on a CPU of its own.")
+    ] = None,
     backend: Annotated[
         str | None, typer.Option(help="What computes: onnxruntime-cpu, webgpu, cuda, ….")
     ] = None,
@@ -192,6 +199,9 @@ def serve(
         "port": port,
         "host": host,
         "metrics_port": metrics_port,
+        "workers": workers,
+        "spare": spare,
+        "affinity": affinity,
         "backend": backend,
         "mode": mode,
         "versions": versions,

@@ -7,10 +7,10 @@ import grpc
 
 from preproc_server.calls import Call, Guard, Service
 from preproc_server.errors import WireError
-from preproc_server.findings import json_of
+from preproc_server.findings import Findings, json_of
+from preproc_server.lookup import default_of, route_of, versions_of
 from preproc_server.pb import preproc_pb2 as pb
 from preproc_server.repository import Repository
-from preproc_server.shadow import Shadow
 from preproc_server.versions import parse_version
 
 SERVICE: Final = "preproc.v1.Preproc"
@@ -19,9 +19,9 @@ SERVICE: Final = "preproc.v1.Preproc"
 class Administration:
     """Answers from one repository, and from what its shadows find."""
 
-    def __init__(self, repository: Repository, shadow: Shadow) -> None:
+    def __init__(self, repository: Repository, findings: Findings) -> None:
         self._repository = repository
-        self._shadow = shadow
+        self._findings = findings
 
     def contract(self, request: pb.ContractRequest, _: Call) -> pb.ContractResponse:
         """Give contract and certificate of a version."""
@@ -112,14 +112,15 @@ class Administration:
         )
 
     def _default(self, name: str) -> str:
-        version = self._repository.default(name)
-        return "" if version is None else str(version)
+        return _text(self._repository.default(name))
 
     def _duties(self, name: str, max_samples: int = 0) -> pb.DutiesResponse:
-        served, route = self._repository.versions(name), self._repository.route(name)
+        state = self._repository.state
+        served, route = versions_of(state, name), route_of(state, name)
+        default = default_of(state, name)
         response = pb.DutiesResponse(
             model_name=name,
-            default_version=self._default(name),
+            default_version=_text(default),
             previous_versions=map(str, route.previous),
         )
         if route.canary is not None:
@@ -128,18 +129,20 @@ class Administration:
             canary.is_served = route.canary in served
         if route.shadow is not None:
             response.shadow.is_served = route.shadow in served
-            self._write_shadow(response.shadow, name, route.shadow, max_samples)
+            self._write_shadow(response.shadow, name, (default, route.shadow), max_samples)
         return response
 
-    def _write_shadow(self, told: pb.Shadow, name: str, version: int, max_samples: int) -> None:
-        record = self._shadow.record(name, self._repository.default(name), version)
+    def _write_shadow(
+        self, told: pb.Shadow, name: str, duties: tuple[int | None, int], max_samples: int
+    ) -> None:
+        record, version = self._findings.record(name, *duties), duties[1]
         told.model_version, told.rows, told.missed_rows = str(version), record.rows, record.missed
         for (kind, band), rows in sorted(record.bands.items()):
             told.disagreements.add(kind=kind, band=band, rows=rows)
         pair = record.version, version
         samples = [
             sample
-            for sample in self._shadow.samples(name)
+            for sample in self._findings.samples(name)
             if (sample.version, sample.shadow) == pair
         ]
         for sample in samples[max(len(samples) - max_samples, 0) :]:
@@ -150,3 +153,7 @@ class Administration:
                 answer_json=json_of(sample.want),
                 shadow_json=json_of(sample.got),
             )
+
+
+def _text(version: int | None) -> str:
+    return "" if version is None else str(version)

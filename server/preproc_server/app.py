@@ -3,8 +3,9 @@
 import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -14,19 +15,31 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from preproc.runtime import Prepared, opener_of, prove
+from preproc_server.changes import Changes
 from preproc_server.errors import ListenError, SettingsError
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
-from preproc_server.repository import Entry, Gate, Model, Options, Snapshot, local_repository
+from preproc_server.pinning import pin
+from preproc_server.repository import (
+    Entry,
+    Gate,
+    Model,
+    Options,
+    Repository,
+    Snapshot,
+    local_repository,
+)
 from preproc_server.servicer import SERVICE
 from preproc_server.services import Services
 from preproc_server.settings import Settings, unknown_variables
 from preproc_server.shadow import Shadow
+from preproc_server.team import Team
 from preproc_server.versions import parse_policy
 from preproc_server.watching import Repeated
 
 if TYPE_CHECKING:
     from preproc_server.journal import Journal
+    from preproc_server.parent import Parent
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -51,21 +64,28 @@ class Server:
         All that can be set.
     gate
         Proves a session against its artifact; raises when it fails.
+    team
+        Processes that serve the same on the same port, and decide together what; None where this
+        one is alone.
     """
 
-    def __init__(self, settings: Settings, *, gate: Gate = prove) -> None:
+    def __init__(self, settings: Settings, *, gate: Gate = prove, team: Team | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.port = 0
         self.metrics_port: int | None = None
-        self.repository = local_repository(
-            settings.repository,
-            options_of(settings),
-            gate=gate,
-            report=self._report,
-            count=self.metrics.count_check,
-            observe=self._observe,
-        )
+        self._team = team
+        if team is None:
+            self.repository = local_repository(
+                settings.repository,
+                options_of(settings),
+                gate=gate,
+                report=self._report,
+                count=self.metrics.count_check,
+                observe=self.observe,
+            )
+        else:
+            self.repository = Repository(settings.repository, team.models, team.changes)
         self.shadow = Shadow(
             self.repository.shadow_of,
             self.metrics,
@@ -73,7 +93,7 @@ class Server:
             samples=settings.shadow_samples,
             tolerance=settings.shadow_tolerance,
         )
-        self.journal = open_journal(settings, self.metrics)
+        self.journal = open_journal(settings, self.metrics, team)
         self._is_draining = Event()
         self._is_proved = Event()
         self.services = Services(
@@ -82,6 +102,7 @@ class Server:
             self.metrics,
             self.shadow,
             self.journal,
+            team,
             is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
         )
         self._health = self.services.health
@@ -90,7 +111,7 @@ class Server:
         self._names: set[str] = set()
         self._grpc = grpc.server(
             ThreadPoolExecutor(settings.threads, thread_name_prefix="call"),
-            options=channel_options(settings),
+            options=channel_options(settings, is_shared=team is not None),
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
         for name in ("", SERVICE, *self.repository.names):
@@ -98,7 +119,7 @@ class Server:
         self.repository.subscribe(self._follow)
 
     def start(self) -> int:
-        """Listen, begin to prove, and give the port.
+        """Listen, begin to prove, and give the port; one of several serves what all have proved.
 
         Raises
         ------
@@ -111,8 +132,18 @@ class Server:
         self.shadow.start()
         if self.journal is not None:
             self.journal.start()
-        Thread(target=self._prove, name="prove", daemon=True).start()
+        if self._team is None:
+            models = len(self.repository.names)
+            _LOG.info("listening on port %d, proving %d models", self.port, models)
+            Thread(target=self._prove, name="prove", daemon=True).start()
+        else:
+            self._is_proved.set()
         return self.port
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it was told to drain, or to stop."""
+        return self._is_draining.is_set()
 
     def wait_proved(self, timeout_s: float | None = None) -> bool:
         """Wait until every model is proved or given up; false when the time is over first."""
@@ -137,17 +168,21 @@ class Server:
         if self._page is not None:
             self._page.close()
 
+    def observe(self, model: Model, prepared: Prepared, answers: Answers) -> None:
+        """Hear of each answer of the models; neither waits nor raises."""
+        self.shadow.observe(model, prepared, answers)
+
     def _listen(self) -> None:
         settings = self.settings
         try:
             self.port = self._grpc.add_insecure_port(settings.address)
         except RuntimeError as error:
-            raise _listen_error("port", settings.port, error) from error
+            raise listen_error("port", settings.port, error) from error
         if settings.metrics_port is not None:
             try:
-                self._page = self.metrics.listen(settings.host, settings.metrics_port)
+                self._page = Page(self.metrics.registry, settings.host, settings.metrics_port)
             except OSError as error:
-                raise _listen_error("metrics_port", settings.metrics_port, error) from error
+                raise listen_error("metrics_port", settings.metrics_port, error) from error
             self.metrics_port = self._page.port
 
     def _prove(self) -> None:
@@ -156,23 +191,12 @@ class Server:
         self._is_proved.set()
         if not self.repository.is_any_proved:
             _LOG.error("no model is served from %s", self.settings.repository)
-        for act, seconds, name in (
-            (self.repository.poll, self.settings.watch_interval_s, "watch"),
-            (self._check, self.settings.check_interval_s, "check"),
-        ):
-            is_wanted = self.settings.mode == "watch" if name == "watch" else seconds > 0
-            if is_wanted and not self._is_draining.is_set():
-                self._repeated.append(Repeated(act, seconds, name=name))
-
-    def _check(self) -> None:
-        self.repository.self_check()
-
-    def _observe(self, model: Model, prepared: Prepared, answers: Answers) -> None:
-        self.shadow.observe(model, prepared, answers)
+        if not self._is_draining.is_set():
+            self._repeated += follow(self.settings, self.repository.changes)
 
     def _follow(self, served: Snapshot) -> None:
         """Tell health what is served; the whole server only once all are proved or given up."""
-        self._names.update(served)
+        self._names.update(served, self.repository.names)
         for name in self._names:
             self._health.set(name, _SERVING if name in served else _NOT_SERVING)
         if self.repository.is_finished:
@@ -183,7 +207,9 @@ class Server:
         self.metrics.set_proving(entry)
 
 
-def open_journal(settings: Settings, metrics: Metrics) -> "Journal | None":
+def open_journal(
+    settings: Settings, metrics: Metrics, team: Team | None = None
+) -> "Journal | None":
     """Open the request log, None where none is wanted.
 
     Raises
@@ -198,9 +224,14 @@ def open_journal(settings: Settings, metrics: Metrics) -> "Journal | None":
     try:
         from preproc_server.journal import journal_of  # noqa: PLC0415  # only who logs needs pyarrow
     except ImportError as error:
-        fault = f"log_dir: expected what writes a log, got {error}"
-        raise SettingsError([f"{fault}; install preproc-runtime[skew]"]) from error
-    return journal_of(settings, metrics)
+        raise log_error(error) from error
+    return journal_of(settings, metrics, None if team is None else team.watch)
+
+
+def log_error(error: ImportError) -> SettingsError:
+    """Word that what a request log needs is not installed."""
+    fault = f"log_dir: expected what writes a log, got {error}"
+    return SettingsError([f"{fault}; install preproc-runtime[skew]"])
 
 
 def options_of(settings: Settings) -> Options:
@@ -235,9 +266,8 @@ def serve(settings: Settings) -> None:
     received: SimpleQueue[int] = SimpleQueue()  # the one queue that a signal may write to
     for number in STOP_SIGNALS:
         signal.signal(number, lambda got, _: received.put(got))
-    server = Server(settings)
+    server = server_of(settings)
     server.start()
-    _LOG.info("listening on port %d, proving %d models", server.port, len(server.repository.names))
     if server.metrics_port is not None:
         _LOG.info("metrics on port %d, under /metrics", server.metrics_port)
     if settings.log_dir is not None:
@@ -252,11 +282,32 @@ def serve(settings: Settings) -> None:
     _LOG.info("stopped")
 
 
-def channel_options(settings: Settings) -> list[tuple[str, int]]:
-    """Options of the gRPC server, with their reasons."""
+def server_of(settings: Settings) -> "Server | Parent":
+    """Make what serves: this process, or several with this one as their parent.
+
+    Raises
+    ------
+    SettingsError
+        When there shall be several, on a system whose kernel cannot spread connections over them.
+    """
+    is_alone = settings.workers == 1 and not settings.spare
+    if sys.platform != "linux" and not (is_alone and not settings.affinity):
+        fault = f"workers: expected Linux for several, a spare or an affinity, got {sys.platform}"
+        raise SettingsError([fault])
+    if is_alone:
+        if settings.affinity:
+            pin(min(os.sched_getaffinity(0)))
+        return Server(settings)
+    from preproc_server.parent import Parent  # noqa: PLC0415  # which needs this module
+
+    return Parent(settings)
+
+
+def channel_options(settings: Settings, *, is_shared: bool = False) -> list[tuple[str, int]]:
+    """Options of the gRPC server, with their reasons; a shared port is held by whoever started."""
     return [
         # a second server on the port must fail, not take half of the connections
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(is_shared)),
         ("grpc.max_receive_message_length", settings.max_receive_bytes),
         ("grpc.max_send_message_length", settings.max_send_bytes),
         ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
@@ -270,5 +321,16 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
     ]
 
 
-def _listen_error(setting: str, port: int, error: Exception) -> ListenError:
+def follow(settings: Settings, changes: Changes) -> list[Repeated]:
+    """Look at the folder, and replay golden vectors, as often as settings say."""
+    wanted: list[tuple[Callable[[], object], float, str]] = []
+    if settings.mode == "watch":
+        wanted.append((changes.poll, settings.watch_interval_s, "watch"))
+    if settings.check_interval_s > 0:
+        wanted.append((lambda: changes.self_check("", ""), settings.check_interval_s, "check"))
+    return [Repeated(act, seconds, name=name) for act, seconds, name in wanted]
+
+
+def listen_error(setting: str, port: int, error: Exception) -> ListenError:
+    """Word that a port cannot be had."""
     return ListenError(f"{setting} {port}: expected a free port, got {error}; choose another")

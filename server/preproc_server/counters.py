@@ -1,8 +1,8 @@
 """Counters of each model and version since the start of the process."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, replace
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -56,6 +56,15 @@ class Totals:
     output_ns: int = 0
     last_ms: int = 0
 
+    def __add__(self, other: "Totals") -> "Totals":
+        """Put the sums of two processes together."""
+        sums = map(sum, zip(astuple(self), astuple(other), strict=True))
+        return replace(Totals(*sums), last_ms=max(self.last_ms, other.last_ms))
+
+
+Counted = Mapping[tuple[str, int], Totals]
+"""Name and version → sums."""
+
 
 class Statistics:
     """Counts requests; safe to call from several threads.
@@ -92,10 +101,10 @@ class Statistics:
             totals.fail_ns += took_ns
             totals.last_ms = self._clock_ns() // NANOSECONDS_A_MILLISECOND
 
-    def totals(self, name: str, version: int) -> Totals:
-        """Give the sums of one version as they are now; zeros where nothing was asked of it."""
+    def totals(self) -> Counted:
+        """Give the sums of all versions of which something was asked, as they are now."""
         with self._lock:
-            return replace(self._totals.get((name, version), Totals()))
+            return {place: replace(totals) for place, totals in self._totals.items()}
 
     def _of(self, name: str, version: int) -> Totals:
         totals = self._totals.get((name, version))

@@ -3,9 +3,9 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from preproc.signature import NULL_TOKENS
 
@@ -55,6 +55,21 @@ class Record:
     rows: int = 0
     missed: int = 0
     bands: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __add__(self, other: "Record") -> "Record":
+        """Put the counts of two processes together, of the same pair of versions."""
+        rows, missed = self.rows + other.rows, self.missed + other.missed
+        return Record(self.version, self.shadow, rows, missed, self.bands + other.bands)
+
+
+class Findings(Protocol):
+    """Whoever knows what shadows found: this process, or several together."""
+
+    def record(self, name: str, version: int | None, shadow: int) -> Record:
+        """Give the counts of a version against its shadow, since both took up their duties."""
+
+    def samples(self, name: str = "") -> Sequence[Sample]:
+        """Give rows on which a shadow disagreed; of one model or of all."""
 
 
 def json_of(values: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ import numpy as np
 from preproc.artifact import read_contract
 from preproc.errors import PreprocError
 from preproc.signature import ROW_ERROR, Signature
-from preproc.skew.batching import ID_HEADER, Offer, header_of, source_of
+from preproc.skew.batching import ID_HEADER, Offer, Source, header_of, source_of
 from preproc.skew.keeping import Limits
 from preproc.skew.privacy import Privacy, check_privacy, read_privacy
 from preproc.skew.record import Head
@@ -32,6 +32,9 @@ from preproc_server.settings import Settings
 POLICY: Final = "policy"
 PROPENSITY: Final = "propensity"
 DAY_S: Final = 86400.0
+
+Watch = Callable[[Source, Sequence[Offer]], None]
+"""Takes the calls of one artifact before they are written."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -158,8 +161,17 @@ class Journal:
         return lane
 
 
-def journal_of(settings: Settings, metrics: Metrics) -> Journal | None:
+def journal_of(settings: Settings, metrics: Metrics, watch: Watch | None = None) -> Journal | None:
     """Open the log that settings want, None where they want none.
+
+    Parameters
+    ----------
+    settings
+        All that can be set.
+    metrics
+        Told what becomes of rows.
+    watch
+        Takes the rows that are watched for drift; None to judge them in this process.
 
     Raises
     ------
@@ -170,8 +182,10 @@ def journal_of(settings: Settings, metrics: Metrics) -> Journal | None:
     """
     if settings.log_dir is None:
         return None
-    from preproc_server.drift import DriftWatch  # noqa: PLC0415  # scipy only where rows are watched
+    if watch is None:
+        from preproc_server.drift import DriftWatch  # noqa: PLC0415  # scipy only where rows are watched
 
+        watch = DriftWatch(metrics.registry).observe
     secret, key = settings.log_hmac_key, settings.log_key or ""
     privacy = read_privacy(settings.log_policy, secret.get_secret_value() if secret else "")
     check_privacy(privacy, signatures_of(settings.repository), key=key)
@@ -182,7 +196,7 @@ def journal_of(settings: Settings, metrics: Metrics) -> Journal | None:
             metrics,
             queue_rows=settings.log_queue_rows,
             limits=limits,
-            observe=DriftWatch(metrics.registry).observe,
+            observe=watch,
         )
     except OSError as error:
         fault = f"log_dir: expected a folder that can be written, got {error}"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
-from wsgiref.simple_server import WSGIServer
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +19,24 @@ SECONDS: Final[Sequence[float]] = (
 
 
 class Page:
-    """The metrics over HTTP."""
+    """The metrics over HTTP, answered by a thread of its own.
 
-    def __init__(self, server: WSGIServer) -> None:
-        self._server = server
-        self.port = server.server_port
+    Parameters
+    ----------
+    registry
+        What is told.
+    host, port
+        Where; port 0 for a free one.
+
+    Raises
+    ------
+    OSError
+        When the port cannot be had.
+    """
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        self._server, _ = start_http_server(port, host.strip("[]"), registry)
+        self.port = self._server.server_port
 
     def close(self) -> None:
         """Answer no more and close the port."""
@@ -205,14 +217,3 @@ class Metrics:
     def count_logged(self, model: str, fate: str, rows: int) -> None:
         """Count rows for the request log: ``written``, ``queue_full``, ``disk`` or ``failed``."""
         self._logged.labels(model, fate).inc(rows)
-
-    def listen(self, host: str, port: int) -> Page:
-        """Serve the page from a thread of its own.
-
-        Raises
-        ------
-        OSError
-            When the port cannot be had.
-        """
-        server, _ = start_http_server(port, host.strip("[]"), self.registry)
-        return Page(server)

@@ -15,7 +15,7 @@ from preproc_server.loading import Gate, Model, Observe, ignore
 from preproc_server.lookup import default_of, find_model, route_of, versions_of
 from preproc_server.prover import LocalProver
 from preproc_server.routes import Route
-from preproc_server.state import Entry, LocalModels, Models, Snapshot, State
+from preproc_server.state import Entry, LocalModels, Snapshot, State
 from preproc_server.versions import find_versions
 
 __all__ = [
@@ -42,12 +42,17 @@ class Repository:
         Where the state is kept.
     changes
         Decides what is served.
+
+    Attributes
+    ----------
+    changes
+        Decides what is served.
     """
 
-    def __init__(self, root: Path, models: Models, changes: Changes) -> None:
+    def __init__(self, root: Path, models: LocalModels, changes: Changes) -> None:
         self._root = root
         self._models = models
-        self._changes = changes
+        self.changes = changes
         self._draw = random.SystemRandom().random
 
     @property
@@ -132,11 +137,11 @@ class Repository:
 
     def start(self) -> None:
         """Load and prove what waits, one name after another."""
-        self._changes.start()
+        self.changes.start()
 
     def poll(self) -> None:
         """Follow the folder: load what is new or has changed, drop what has gone."""
-        self._changes.poll()
+        self.changes.poll()
 
     def load(self, name: str, *, version: int | None = None) -> None:
         """Load a version anew, by default those that the policy chooses.
@@ -152,7 +157,7 @@ class Repository:
         LoadError
             When there is nothing to load, or it fails; what was served stays.
         """
-        self._changes.load(name, version)
+        self.changes.load(name, version)
 
     def unload(self, name: str) -> None:
         """Drop all versions of a model; calls under way end first.
@@ -164,7 +169,7 @@ class Repository:
         UnknownModelError
             When it is not loaded.
         """
-        self._changes.unload(name)
+        self.changes.unload(name)
 
     def promote(self, name: str, version: int) -> None:
         """Make a version the default, for good: a restart keeps it. Loads it when need be.
@@ -178,7 +183,7 @@ class Repository:
         RouteError
             When it cannot be written down; the default stays.
         """
-        self._changes.promote(name, version)
+        self.changes.promote(name, version)
 
     def roll_back(self, name: str) -> int:
         """Make the default of before the last promotion the default again, and tell it.
@@ -192,7 +197,7 @@ class Repository:
         LoadError
             When there is no version to go back to, or it fails its gate; the default stays.
         """
-        return self._changes.roll_back(name)
+        return self.changes.roll_back(name)
 
     def split(self, name: str, version: int | None, share: float) -> None:
         """Let a canary answer a share of the calls, above 0 and at most 1; None ends it.
@@ -209,14 +214,14 @@ class Repository:
         UnknownModelError
             When there is no model whose canary could end.
         """
-        self._changes.split(name, version, share)
+        self.changes.split(name, version, share)
 
     def shadow(self, name: str, version: int | None) -> None:
         """Let a version score the default's calls, unheard; None ends it.
 
         A restart keeps it, and the default with it, as of `split`; raises as that does.
         """
-        self._changes.shadow(name, version)
+        self.changes.shadow(name, version)
 
     def shadow_of(self, model: Model) -> Model | None:
         """Give the version that scores the calls of this one too, where it is the default."""
@@ -242,7 +247,7 @@ class Repository:
         UnknownModelError, NotReadyError, WireError
             As `model` does.
         """
-        return self._changes.self_check(name, version)
+        return self.changes.self_check(name, version)
 
     def _entries(self) -> list[Entry]:
         entries = self._models.current().entries

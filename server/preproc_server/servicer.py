@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from preproc_server import core, descriptions
 from preproc_server.calls import Answer, Call, Guard, Service
 from preproc_server.core import Desk
+from preproc_server.counters import Counted, Totals
 from preproc_server.errors import NotReadyError, UnknownModelError, WireError
 from preproc_server.lanes import Idle, Lane
 from preproc_server.loading import Model
@@ -49,6 +50,8 @@ class Servicer:
         What ServerMetadata says.
     is_ready
         What ServerReady says.
+    totals
+        What ModelStatistics says.
     """
 
     def __init__(
@@ -58,9 +61,11 @@ class Servicer:
         *,
         server_name: str,
         is_ready: Callable[[], bool],
+        totals: Callable[[], Counted],
     ) -> None:
         self._repository = repository
         self._desk = desk
+        self._totals = totals
         self._server_name = server_name
         self._is_ready = is_ready
 
@@ -101,9 +106,11 @@ class Servicer:
     ) -> pb.ModelStatisticsResponse:
         """Tell the counters of one version, of all of a model, or of all models."""
         response = pb.ModelStatisticsResponse()
-        for name, number in self._versions(request.name, request.version):
-            totals = self._desk.statistics.totals(name, number)
-            response.model_stats.append(descriptions.statistics_of(name, number, totals))
+        places = self._versions(request.name, request.version)
+        counted = self._totals()
+        for place in places:
+            told = descriptions.statistics_of(*place, counted.get(place, Totals()))
+            response.model_stats.append(told)
         return response
 
     def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
@@ -181,11 +188,10 @@ class Servicer:
 
     def _versions(self, name: str, number: str) -> list[tuple[str, int]]:
         if name:
-            model = self._repository.model(name, number)
-            numbers = [model.version] if number else self._repository.versions(name)
-            return [(name, found) for found in numbers]
-        names = sorted(self._repository.names)
-        return [(name, found) for name in names for found in self._repository.versions(name)]
+            model, numbers = self._repository.described(name, number)
+            return [(name, found) for found in ([model.version] if number else numbers)]
+        served = self._repository.state.versions
+        return [(name, found) for name, numbers in sorted(served.items()) for found in numbers]
 
 
 def handlers(

@@ -21,6 +21,7 @@ from preproc_server.servicer import Servicer, handlers
 from preproc_server.settings import Settings
 from preproc_server.shadow import Shadow
 from preproc_server.shared_memory import Regions
+from preproc_server.team import Team
 
 
 class Services:
@@ -38,6 +39,8 @@ class Services:
         Asked what it has found.
     journal
         Told of each call; None where no log is wanted.
+    team
+        Processes that serve the same; None where this one is alone.
     is_ready
         What ServerReady says.
 
@@ -64,12 +67,13 @@ class Services:
         metrics: Metrics,
         shadow: Shadow,
         journal: Journal | None = None,
+        team: Team | None = None,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
         self._repository = repository
         self._metrics = metrics
-        self._shadow = shadow
+        self._findings = shadow if team is None else team.findings
         self._streams = Lane("stream", settings.max_streams)
         self._turns = Semaphore(settings.threads)
         self._idle = Idle()
@@ -95,13 +99,17 @@ class Services:
         )
         self.typed = TypedServices(repository, self.guard, self.desk)
         self._servicer = Servicer(
-            repository, self.desk, server_name=settings.server_name, is_ready=is_ready
+            repository,
+            self.desk,
+            server_name=settings.server_name,
+            is_ready=is_ready,
+            totals=self.desk.statistics.totals if team is None else team.totals,
         )
         repository.subscribe(self._follow)
 
     def add_to(self, server: grpc.Server) -> None:
         """Let a server answer with all of them."""
-        administration = Administration(self._repository, self._shadow).handlers(self.guard)
+        administration = Administration(self._repository, self._findings).handlers(self.guard)
         shown = () if self.reflection is None else self.reflection.handlers()
         inference = handlers(self._servicer, self.guard, self._streams, self._turns, self._idle)
         server.add_generic_rpc_handlers(

@@ -61,6 +61,14 @@ class Settings(BaseSettings):
         Port to listen on, 0 for a free one.
     metrics_port
         Port of the Prometheus page, 0 for a free one, None for no page.
+    workers
+        Processes that serve on the port; each has the limits below for itself. One serves in the
+        process that was started; several, of which that is the parent, need Linux.
+    spare
+        Whether one more process is kept warm, to take the place of one that ends at once.
+    affinity
+        Whether each process keeps to a CPU of its own: faster on a machine that the server has for
+        itself, slower beside others.
     threads
         Calls that are computed at once; a single thread was measured 15 % slower than 4.
     max_concurrent_calls
@@ -151,6 +159,9 @@ class Settings(BaseSettings):
     host: str = "[::]"
     port: Port = 8001
     metrics_port: Port | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    spare: bool = False
+    affinity: bool = False
     threads: PositiveInt = 4
     max_concurrent_calls: PositiveInt = 1024
     max_receive_bytes: MessageBytes = 64 * MEBIBYTE

@@ -117,11 +117,17 @@ class Shadow:
 
     def record(self, name: str, version: int | None, shadow: int) -> Record:
         """Give the counts of a version against its shadow, since both took up their duties."""
+        record = self.records().get(name)
+        is_pair = record is not None and (record.version, record.shadow) == (version, shadow)
+        return record if record is not None and is_pair else Record(version or 0, shadow)
+
+    def records(self) -> Mapping[str, Record]:
+        """Give the counts of all pairs: name → of its present pair."""
         with self._lock:
-            record = self._records.get(name)
-            if record is None or (record.version, record.shadow) != (version, shadow):
-                return Record(version or 0, shadow)
-            return replace(record, bands=Counter(record.bands))
+            return {
+                name: replace(record, bands=Counter(record.bands))
+                for name, record in self._records.items()
+            }
 
     def wait_idle(self) -> None:
         """Wait until all that was taken along is compared."""

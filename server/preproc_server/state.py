@@ -172,9 +172,6 @@ class Models(Protocol):
     def swap(self, change: Callable[[State], State]) -> State:
         """Put another state in place of the current one, one change at a time."""
 
-    def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
-        """Call back with what is served, now and after each swap, in their order."""
-
 
 class LocalModels:
     """The state of one process."""

@@ -171,11 +171,11 @@ def test_the_default_pool_does_not_know_the_service(server: Server) -> None:
 def test_calls_are_counted_as_those_of_the_protocol(
     server: Server, channel: grpc.Channel, batch: Columns
 ) -> None:
-    before = server.services.desk.statistics.totals("tiny", 1)
+    before = server.services.desk.statistics.totals()["tiny", 1]
     predict(server, request_of(server, batch), channel)
     with pytest.raises(grpc.RpcError):
         predict(server, classes(server)[0](), channel)
-    after = server.services.desk.statistics.totals("tiny", 1)
+    after = server.services.desk.statistics.totals()["tiny", 1]
     assert after.requests - before.requests == 1
     assert after.rows - before.rows == 3
     assert after.failures - before.failures == 1

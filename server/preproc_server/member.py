@@ -1,0 +1,145 @@
+"""One worker as its parent sees it: a process, the line to it, and what it has loaded."""
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import Any, Final, Self
+
+from preproc_server.census import Census
+from preproc_server.errors import LinkError, WorkerError
+from preproc_server.link import Answer, Link
+from preproc_server.settings import Settings
+from preproc_server.state import State
+
+START_S: Final = 60.0
+"""From the start of a process to its first answer; it takes about a second."""
+ORDER_S: Final = 30.0
+"""For an order that takes milliseconds, on a machine that is busy beyond measure."""
+MODULE: Final = "preproc_server.worker"
+
+
+class Member:
+    """A worker process, from its start to its end.
+
+    Why a new interpreter and no fork: threads of gRPC and of a session do not live on in a fork.
+
+    Parameters
+    ----------
+    settings
+        Of the worker.
+    answer
+        Answers what it asks.
+    on_end
+        Called when it is gone.
+
+    Attributes
+    ----------
+    slot
+        Which of the workers it is, from 0; None for one that is kept warm.
+    loaded
+        Numbers of the loads that it has at hand.
+    census, generation
+        What it told last.
+    is_over
+        Whether it is gone.
+    """
+
+    def __init__(self, settings: Settings, answer: Answer, on_end: Callable[[Self], None]) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = Popen(  # noqa: S603  # ourselves
+                [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
+                stdin=PIPE,
+                pass_fds=[theirs.fileno()],
+            )
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError), self._process.stdin as entrance:
+            entrance.write(settings_to_json(settings))
+        self.slot: int | None = None
+        self.loaded: set[int] = set()
+        self.census = Census()
+        self.generation = 0
+        self.is_over = False
+        self.link = Link(ours, answer, name=self.name, on_end=lambda: on_end(self))
+        self.link.start()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def name(self) -> str:
+        """How it is called in texts."""
+        return f"worker {self.pid}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def greet(self) -> None:
+        """Wait until it takes orders.
+
+        Raises
+        ------
+        WorkerError
+            When it does not; its own log tells why.
+        """
+        try:
+            self.link.ask("greet", START_S)
+        except LinkError as error:
+            code = self.end()
+            raise WorkerError(
+                f"{self.name}: expected a process that starts, got exit code {code}"
+            ) from error
+
+    def follow(self, state: State) -> None:
+        """Load all that a state serves and is not at hand yet.
+
+        Raises
+        ------
+        WorkerError
+            When it cannot, or the folder holds another content by now.
+        """
+        for of in state.entries.values():
+            for entry in of.values():
+                if entry.proof is None or entry.proof.number in self.loaded:
+                    continue
+                number, name, version = entry.proof.number, entry.name, entry.version
+                told = self.link.ask(
+                    "load", number=number, name=name, version=version, path=str(entry.path)
+                )
+                fault = told.get("fault") or _difference(told["proof"], entry.proof.digest)
+                if fault:
+                    raise WorkerError(f"{self.name}: model {name!r} version {version}: {fault}")
+                self.loaded.add(number)
+
+    def hang_up(self, timeout_s: float = ORDER_S) -> None:
+        """Let a process end that has stopped."""
+        self.link.close()
+        with suppress(TimeoutExpired):
+            self._process.wait(timeout_s)
+        self.end()
+
+    def end(self) -> int:
+        """Kill it if it still runs, and give its exit code."""
+        self._process.kill()
+        return self._process.wait()
+
+
+def settings_to_json(settings: Settings) -> bytes:
+    """Write all settings, defaults and secrets too, so that a worker reads no others."""
+    data: dict[str, Any] = settings.model_dump(mode="json")
+    if settings.log_hmac_key is not None:
+        data["log_hmac_key"] = settings.log_hmac_key.get_secret_value()
+    return json.dumps(data).encode()
+
+
+def _difference(told: dict[str, Any], digest: str) -> str:
+    if told["digest"] == digest:
+        return ""
+    return f"expected the digest {digest[:12]} of the others, got {told['digest'][:12]}"
