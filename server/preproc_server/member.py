@@ -18,6 +18,8 @@ START_S: Final = 60.0
 """From the start of a process to its first answer; it takes about a second."""
 ORDER_S: Final = 30.0
 """For an order that takes milliseconds, on a machine that is busy beyond measure."""
+FAREWELL_S: Final = 5.0
+"""For a process to end by itself that takes no more orders."""
 MODULE: Final = "preproc_server.worker"
 
 
@@ -92,7 +94,7 @@ class Member:
         try:
             self.link.ask("greet", START_S)
         except LinkError as error:
-            code = self.end()
+            code = self.end(FAREWELL_S)
             raise WorkerError(
                 f"{self.name}: expected a process that starts, got exit code {code}"
             ) from error
@@ -118,15 +120,15 @@ class Member:
                     raise WorkerError(f"{self.name}: model {name!r} version {version}: {fault}")
                 self.loaded.add(number)
 
-    def hang_up(self, timeout_s: float = ORDER_S) -> None:
+    def hang_up(self) -> None:
         """Let a process end that has stopped."""
         self.link.close()
-        with suppress(TimeoutExpired):
-            self._process.wait(timeout_s)
-        self.end()
+        self.end(ORDER_S)
 
-    def end(self) -> int:
-        """Kill it if it still runs, and give its exit code."""
+    def end(self, patience_s: float = 0.0) -> int:
+        """Kill it if it still runs after so many seconds, and give its exit code."""
+        with suppress(TimeoutExpired):
+            self._process.wait(patience_s)
         self._process.kill()
         return self._process.wait()
 

@@ -101,13 +101,13 @@ class Parent:
     def drain(self) -> None:
         """Tell every prober NOT_SERVING, for good, while calls are still answered."""
         self._is_draining.set()
-        for repeated in self._repeated:
-            repeated.close()
         self.crew.drain()
 
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, wait at most `grace_s` for those under way, and end all workers."""
         self.drain()
+        for repeated in self._repeated:
+            repeated.close()
         self.crew.stop(grace_s or 0.0)
         if self._page is not None:
             self._page.close()

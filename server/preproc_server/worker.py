@@ -19,7 +19,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from preproc.errors import PreprocError
-from preproc_server.app import LOG_FORMAT, Server, log_error, options_of
+from preproc_server.app import Server, log_error, options_of
 from preproc_server.census import census_of, census_to_json
 from preproc_server.errors import NotReadyError
 from preproc_server.link import Link
@@ -35,7 +35,9 @@ from preproc_server.team import Team
 if TYPE_CHECKING:
     from preproc_server.drift import DriftCounts
 
-_LOG: Final = logging.getLogger(__name__)
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
+
+_LOG: Final = logging.getLogger("preproc_server.worker")  # which is run, and called otherwise then
 
 
 class Worker:
@@ -93,7 +95,8 @@ class Worker:
         """Follow orders until one ends it, a signal does, or the parent is gone."""
         self._link.start()
         signal.signal(signal.SIGTERM, lambda *_: self._ends.put("signal"))
-        why = self._ends.get()
+        while (why := self._ends.get()) == "signal" and self._server.is_draining:
+            pass  # sent to a whole group, whose parent sees to it
         if self._is_stopped.is_set():
             return
         if self._server.is_draining:
