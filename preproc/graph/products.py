@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from preproc.graph.builder import OPSET
 from preproc.graph.view import View, step_of
@@ -87,6 +86,8 @@ def _probed(
         [helper.make_tensor_value_info(root, kind, None)],
         [numpy_helper.from_array(view.constants[name], name) for name in sorted(constants)],
     )
+    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # 12 MB that a server never needs
+
     run = ReferenceEvaluator(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
     )
