@@ -13,6 +13,7 @@
     │   └── BackendAbsent   its runtime or its device is not there
     ├── LogError            the request log: missing, empty, damaged, or a policy that cannot be
     ├── DriftError          the monitor: a baseline or a window that cannot be judged
+    ├── PageError           a report as a page: nothing to show, parts that do not fit
     └── ParityError         the harness: nothing compared, a breach at the gate
 
 Messages read ``where: expected X, got Y; what to do``.
@@ -140,6 +141,10 @@ class LogError(PreprocError):
 
 class DriftError(PreprocError):
     """A baseline, a calibration or a window from which nothing can be told."""
+
+
+class PageError(PreprocError):
+    """A page that shows nothing, or whose parts do not fit each other."""
 
 
 class ParityError(PreprocError):

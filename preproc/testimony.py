@@ -28,6 +28,25 @@ class Testimony:
 
 
 @dataclass(frozen=True, slots=True)
+class Parting:
+    """How far pipeline and graph part at one step.
+
+    Attributes
+    ----------
+    step
+        Its path, or ``output NAME``.
+    rows
+        That differ there, in any column.
+    columns
+        Feature → rows that differ in it, those that do alone; empty where widths differ.
+    """
+
+    step: str
+    rows: int
+    columns: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Divergence:
     """Where pipeline and graph part.
 
@@ -42,6 +61,9 @@ class Divergence:
         Rows that differ there, of how many.
     want, got
         Of the first of them, what the pipeline and the graph give.
+    steps
+        All steps in the order of the pipeline, then all outputs: the first that differs, what
+        follows from it, and what does not.
     """
 
     step: str
@@ -50,6 +72,7 @@ class Divergence:
     asked: int
     want: str = ""
     got: str = ""
+    steps: tuple[Parting, ...] = ()
 
     def __str__(self) -> str:
         if not self.step:

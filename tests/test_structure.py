@@ -15,6 +15,7 @@ PACKAGES = [
     "preproc.drift",
     "preproc.export",
     "preproc.graph",
+    "preproc.page",
     "preproc.parity",
     "preproc.runtime",
     "preproc.skew",
@@ -60,7 +61,7 @@ def test_only_the_graph_package_knows_onnx_helper() -> None:
         ("preproc_server.journal", ("sklearn", "pandas", "scipy")),
         ("preproc.skew", ("sklearn", "grpc", "pandas", "scipy")),
         ("preproc_server.client", ("sklearn", "onnxruntime", "pandas", "polars")),
-        ("preproc.cli", ("sklearn", "grpc", "pandas", "pyarrow")),
+        ("preproc.cli", ("sklearn", "grpc", "pandas", "pyarrow", "matplotlib")),
     ],
     ids=str,
 )

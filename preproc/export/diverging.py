@@ -1,6 +1,7 @@
 """Where a graph leaves its pipeline: the first step, and its first column, that differ on rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from preproc.runtime.feeding import tokens_of
 from preproc.runtime.gate import tolerances_of
 from preproc.runtime.session import session_of
 from preproc.signature import TEXT
-from preproc.testimony import Divergence
+from preproc.testimony import Divergence, Parting
 from preproc.vectors import StepAnswer
 
 LAST_BITS: Final = Tolerance(
@@ -45,17 +46,18 @@ def first_divergence(
         Column → array (n, width) of rows that the pipeline answers.
     """
     rows = len(next(iter(inputs.values())))
-    found = {step.path: find_step(pipeline, step.path) for step in artifact.steps}
-    fitted = {path: step for path, step in found.items() if step is not None}
+    known = {step.path: find_step(pipeline, step.path) for step in artifact.steps}
+    fitted = {path: step for path, step in known.items() if step is not None}
     key = artifact.contract.signature.outputs[0].key
     want = oracle.transformed(inputs, fitted, key)
     kept = [step for step in artifact.steps if step.path in want]
     got = _inner(artifact, kept, inputs)
-    for step in kept:
-        there = _at_step(pipeline, step, want[step.path], got, rows)
-        if there is not None:
-            return there
-    return _at_outputs(artifact, oracle, inputs, rows)
+    found = [
+        *(_at_step(pipeline, step, want[step.path], got, rows) for step in kept),
+        *_at_outputs(artifact, oracle, inputs, rows),
+    ]
+    first = next((there for there, _ in found if there is not None), Divergence("", "", 0, rows))
+    return replace(first, steps=tuple(parting for _, parting in found))
 
 
 def find_step(pipeline: Any, path: str) -> Any:
@@ -100,32 +102,36 @@ def _at_step(
     want: NDArray[Any],
     got: Mapping[str, NDArray[Any]],
     rows: int,
-) -> Divergence | None:
+) -> tuple[Divergence | None, Parting]:
     want = want.reshape(rows, -1)
     want = tokens_of(want) if want.dtype == object else want
     parts = [got[value].reshape(rows, -1).astype(want.dtype) for value in step.values]
     there = np.concatenate(parts, axis=1)
     if there.shape != want.shape:
-        return Divergence(step.path, "", rows, rows, str(want.shape), str(there.shape))
+        shapes = str(want.shape), str(there.shape)
+        return Divergence(step.path, "", rows, rows, *shapes), Parting(step.path, rows, {})
     wrong = breaches(want, there, BITWISE if step.decided == "ieee" else LAST_BITS)
-    if not wrong.any():
-        return None
-    names = step.features or _names(pipeline, step)
-    return _divergence(step.path, names, want, there, wrong)
+    names = (step.features or _names(pipeline, step)) if wrong.any() else ()
+    return _parting(step.path, names, want, there, wrong)
 
 
-def _divergence(
+def _parting(
     where: str,
     names: Sequence[str],
     want: NDArray[Any],
     got: NDArray[Any],
     wrong: NDArray[np.bool_],
-) -> Divergence:
-    column = int(np.flatnonzero(wrong.any(axis=0))[0])
+) -> tuple[Divergence | None, Parting]:
+    known = names if len(names) == want.shape[1] else [str(at) for at in range(want.shape[1])]
+    at_wrong = np.flatnonzero(wrong.any(axis=0)).tolist()
+    columns = {known[at]: int(wrong[:, at].sum()) for at in at_wrong}
+    parting = Parting(where, int(wrong.any(axis=1).sum()), columns)
+    if not at_wrong:
+        return None, parting
+    column = at_wrong[0]
     row = int(np.flatnonzero(wrong[:, column])[0])
-    name = names[column] if len(names) == want.shape[1] else str(column)
-    shown = [repr(side[row : row + 1, column].tolist()[0]) for side in (want, got)]
-    return Divergence(where, name, int(wrong.any(axis=1).sum()), len(want), *shown)
+    shown = tuple(repr(side[row : row + 1, column].tolist()[0]) for side in (want, got))
+    return Divergence(where, known[column], parting.rows, len(want), shown[0], shown[1]), parting
 
 
 def _inner(
@@ -153,7 +159,7 @@ def _dtype(step: StepAnswer) -> str:
 
 def _at_outputs(
     artifact: Artifact, oracle: Oracle, inputs: Mapping[str, NDArray[Any]], rows: int
-) -> Divergence:
+) -> Iterator[tuple[Divergence | None, Parting]]:
     bounds = tolerances_of(artifact.certificate)
     model = onnx.ModelProto.FromString(artifact.model)
     with session_of(artifact.contract, model) as session:
@@ -162,6 +168,4 @@ def _at_outputs(
         want = as_output(output, oracle.answer(inputs, output.key)).reshape(rows, -1)
         there = got[output.name].reshape(rows, -1)
         wrong = breaches(want, there, bounds.get(output.name, BITWISE))
-        if wrong.any():
-            return _divergence(f"output {output.name}", output.names, want, there, wrong)
-    return Divergence("", "", 0, rows)
+        yield _parting(f"output {output.name}", output.names, want, there, wrong)

@@ -1,51 +1,33 @@
-"""A parity report as one HTML page: no script, no other file, plots inside."""
+"""A parity report as one HTML page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
 
+from preproc.page import (
+    Badge,
+    Bullets,
+    Cell,
+    Code,
+    Figure,
+    Heading,
+    Outcome,
+    Page,
+    Part,
+    Row,
+    Section,
+    Span,
+    Table,
+    Words,
+    render_page,
+)
 from preproc.parity.bisecting import StepFinding, culprit
 from preproc.parity.causes import Change, differences, since_export
 from preproc.parity.judging import Judged
-from preproc.parity.plots import error_plot, numbered, placement_plot
+from preproc.parity.plots import error_plot, placement_plot
 from preproc.parity.recording import Recording
 from preproc.parity.report import Line, grouped, labels_of, lines_of, ulp_text
-from preproc.parity.series import errors_of, nodes_of, served
+from preproc.parity.series import Errors, errors_of, nodes_of, served
 from preproc.parity.worst import worst_rows
-
-STYLE: Final = """
-:root { color-scheme: light; --ink: #1f2a37; --muted: #6b7684; --line: #e4e8ee; --pass: #2f7d5b;
-  --breach: #b3362b; --warn: #9a6a12; --paper: #fff; --back: #f5f7fa; }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--back); color: var(--ink);
-  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1000px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { font-size: 26px; margin: 0; letter-spacing: -.01em; }
-h2 { font-size: 17px; margin: 0 0 4px; }
-h3 { font-size: 14px; margin: 20px 0 4px; }
-p { margin: 4px 0 12px; color: var(--muted); max-width: 72ch; }
-section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
-  padding: 20px 22px; margin-top: 18px; overflow-x: auto; }
-header { display: flex; gap: 16px; align-items: center; flex-wrap: wrap; }
-code, td.n { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: 13px; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
-th { text-align: left; color: var(--muted); font-weight: 500; }
-th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-tr:last-child td { border-bottom: 0; }
-td.n, th.n { text-align: right; white-space: nowrap; }
-.badge { border-radius: 999px; padding: 3px 12px; color: #fff; font-weight: 600; font-size: 13px;
-  background: var(--warn); }
-.badge.pass { background: var(--pass); } .badge.breach { background: var(--breach); }
-td .badge { padding: 1px 9px; font-size: 12px; }
-.changed { background: #fdf3dc; }
-td.value { overflow-wrap: anywhere; }
-tr.pair td { border-bottom: 0; padding-bottom: 0; white-space: nowrap; }
-td.inputs { color: var(--muted); font-size: 12.5px; }
-td:first-child, td > code { white-space: nowrap; }
-svg { width: 100%; height: auto; display: block; margin: 6px 0; }
-ul { margin: 4px 0; padding-left: 20px; } li { margin: 4px 0; }
-"""
 
 
 def page_of(
@@ -59,38 +41,29 @@ def page_of(
         HTML that shows verdicts, breaches with their worst rows, how large errors are, where nodes
         ran, and what is another environment than the certificate's.
     """
-    title = f"Parity of {escape(recording.name)}"
-    if not recording.trials:  # nothing ran, so there is nothing to show but why
-        return _whole(title, _head(title, judged) + _objections(recording, judged))
-    lines = list(lines_of(judged, labels_of(recording)))
-    errors = list(errors_of(recording, judged))
-    plots = [error_plot(found.errors, found.bounds) for found in errors]
-    *svgs, placement = numbered([*plots, placement_plot(nodes_of(recording))])
-    named = [(found.output, svg) for found, svg in zip(errors, svgs, strict=True)]
-    body = "".join(
-        (
-            _head(title, judged),
-            _verdicts(lines),
-            _objections(recording, judged),
-            _steps(steps or {}),
-            _plots(named),
-            _placement(recording, placement),
+    sections: list[Section] = []
+    if recording.trials:
+        lines = list(lines_of(judged, labels_of(recording)))
+        sections.append(_verdicts(lines))
+    sections += _objections(recording, judged)
+    if recording.trials:  # else nothing ran, so there is nothing to show but why
+        sections += _steps(steps or {})
+        sections += [
+            _errors(list(errors_of(recording, judged))),
+            _placement(recording),
             _environment(recording),
             _bounds(lines),
-        )
-    )
-    return _whole(title, body)
+        ]
+    badge = Badge(_outcome(judged), judged.outcome)
+    return render_page(Page(f"Parity of {recording.name}", badge, _summary(judged), sections))
 
 
-def _whole(title: str, body: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
-    )
+def _outcome(judged: Judged) -> Outcome:
+    outcomes: Mapping[str, Outcome] = {"pass": "pass", "breach": "breach"}
+    return outcomes.get(judged.outcome, "warn")
 
 
-def _head(title: str, judged: Judged) -> str:
+def _summary(judged: Judged) -> tuple[Span, ...]:
     compared = sum(finding.part == "answers" for finding in judged.findings)
     absent = [one.backend for one in judged.absent]
     settings = {str(finding.setting) for finding in judged.findings}
@@ -98,34 +71,31 @@ def _head(title: str, judged: Judged) -> str:
     words = ran if judged.backends else "Nothing ran"
     if absent:
         words += f"; absent: {', '.join(absent)}"
-    return (
-        f"<header><h1>{title}</h1>{_badge(judged.outcome)}</header>"
-        f"<p>{escape(words)}. Artifact <code>{escape(judged.digest[:16])}</code>.</p>"
-    )
+    return f"{words}. Artifact ", Code(judged.digest[:16]), "."
 
 
-def _verdicts(lines: Sequence[Line]) -> str:
+def _verdicts(lines: Sequence[Line]) -> Section:
+    heads = ("rows", "bitwise", "max ULP", "max abs", "±0", "flips", "shown", "moved")
     rows = [
-        f"<tr><td>{escape(line.backend)}</td><td>{escape(line.output)}</td>"
-        f"<td>{_badge('pass' if line.is_pass else 'breach')}</td>{_numbers(line)}</tr>"
+        Row((line.backend, line.output, _verdict(is_pass=line.is_pass), *_numbers(line)))
         for line in lines
     ]
-    heads = ("rows", "bitwise", "max ULP", "max abs", "±0", "flips", "shown", "moved")
-    head = "<th>backend</th><th>output</th><th>verdict</th>" + "".join(
-        f'<th class="n">{name}</th>' for name in heads
-    )
-    return _section(
+    return Section(
         "verdicts",
         "Verdicts",
         "All settings, golden sets and batch sizes of a backend together. ±0: zeros of the other "
         "sign, which no bound forbids. Shown: refused rows without their poison. Moved: values "
         "that differ from the same row's in another batch.",
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        [Table(("backend", "output", "verdict", *heads), rows, frozenset(heads))],
     )
 
 
-def _numbers(line: Line) -> str:
-    cells = (
+def _verdict(*, is_pass: bool) -> Badge:
+    return Badge("pass", "pass") if is_pass else Badge("breach", "breach")
+
+
+def _numbers(line: Line) -> tuple[str, ...]:
+    return (
         f"{line.rows:,}",
         f"{int(1e5 * line.bitwise_share) / 1e3:g} %",
         ulp_text(line.max_ulp),
@@ -135,150 +105,154 @@ def _numbers(line: Line) -> str:
         f"{line.refused - line.poisoned}" if line.refused else "",
         f"{line.moved}" if line.alone else "",
     )
-    return "".join(f'<td class="n">{cell}</td>' for cell in cells)
 
 
-def _objections(recording: Recording, judged: Judged) -> str:
-    items = [
-        f"<li>{escape(str(finding))}{f'; and {others} more like it' if others else ''}</li>"
+def _objections(recording: Recording, judged: Judged) -> Iterator[Section]:
+    items: list[tuple[Span, ...]] = [
+        (f"{finding}{f'; and {others} more like it' if others else ''}",)
         for finding, others in grouped(judged.breaches)
     ]
-    items += [f"<li>absent: {escape(one.problem)}</li>" for one in judged.absent]
+    items += [(f"absent: {one.problem}",) for one in judged.absent]
+    said = "as the command line says, instead of its declared bound"
     items += [
-        f"<li><b>widened</b>: output {escape(one.output)} may be off by {escape(str(one))}, as the "
-        "command line says, instead of its declared bound</li>"
-        for one in judged.widenings
+        (f"widened: output {one.output} may be off by {one}, {said}",) for one in judged.widenings
     ]
     if not items:
-        return ""
+        return
     rows = [
-        f"<tr class='pair'><td>{escape(row.backend)}</td><td>{escape(row.vectors)} {row.row}</td>"
-        f"<td>{escape(row.output)}</td><td><code>{escape(row.want)}</code></td>"
-        f"<td><code>{escape(row.got)}</code></td></tr>"
-        f"<tr><td colspan='5' class='inputs'>{escape(_inputs(row.inputs))}</td></tr>"
+        Row(
+            (row.backend, f"{row.vectors} {row.row}", row.output, Code(row.want), Code(row.got)),
+            ", ".join(f"{name}={value}" for name, value in row.inputs.items()),
+        )
         for row in worst_rows(recording, judged)
     ]
-    table = ""
+    parts: list[Part] = [Bullets(items)]
     if rows:
         heads = ("backend", "row", "output", "want", "got")
-        head = "".join(f"<th>{name}</th>" for name in heads)
-        table = (
-            f"<h3>Worst rows</h3><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>"
-        )
-    return _section(
+        parts += [Heading("Worst rows"), Table(heads, rows)]
+    yield Section(
         "objections",
         "Objections",
         "What breaks a bound, what did not run, and which bounds are not the declared ones.",
-        f"<ul>{''.join(items)}</ul>{table}",
+        parts,
     )
 
 
-def _steps(steps: Mapping[str, Sequence[StepFinding]]) -> str:
-    body = []
+def _steps(steps: Mapping[str, Sequence[StepFinding]]) -> Iterator[Section]:
+    parts: list[Part] = []
     for setting, found in steps.items():
         guilty = culprit(found)
-        rows = "".join(
-            f"<tr><td>{escape(one.path)}</td><td class='n'>{one.comparison.elements}</td>"
-            f"<td class='n'>{one.comparison.breaches}</td><td>{escape(one.column)}</td>"
-            f"<td>{_fault(one, guilty)}</td></tr>"
+        rows = [
+            Row(
+                (
+                    one.path,
+                    str(one.comparison.elements),
+                    str(one.comparison.breaches),
+                    one.column,
+                    Badge("breach", one.fault or "") if one is guilty else one.fault or "right",
+                )
+            )
             for one in found
+        ]
+        heads = ("step", "values", "wrong", "first column", "fault")
+        parts += [Heading(setting), Table(heads, rows, frozenset(("values", "wrong")))]
+    if parts:
+        yield Section(
+            "steps",
+            "Steps",
+            "Each step against what scikit-learn's own transform gave at export. A step that "
+            "differs is computed again from scikit-learn's inputs: still different, it is wrong "
+            "by itself.",
+            parts,
         )
-        body.append(
-            f"<h3>{escape(setting)}</h3><table><thead><tr><th>step</th><th class='n'>values</th>"
-            "<th class='n'>wrong</th><th>first column</th><th>fault</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
-    if not body:
-        return ""
-    return _section(
-        "steps",
-        "Steps",
-        "Each step against what scikit-learn's own transform gave at export. A step that differs "
-        "is computed again from scikit-learn's inputs: still different, it is wrong by itself.",
-        "".join(body),
-    )
 
 
-def _fault(found: StepFinding, guilty: StepFinding | None) -> str:
-    return _badge("breach", found.fault) if found is guilty else found.fault or "right"
-
-
-def _plots(named: Sequence[tuple[str, str]]) -> str:
-    body = "".join(f"<h3>{escape(name)}</h3>{svg}" for name, svg in named)
-    return _section(
+def _errors(found: Sequence[Errors]) -> Section:
+    figures = [
+        Figure(error_plot(one.errors, one.bounds), _errors_in_words(one), title=one.output)
+        for one in found
+    ]
+    none = Words(("No output is a float, so there is nothing but equal and unequal.",))
+    return Section(
         "errors",
         "Errors",
         "Absolute error of every answered value whose bits are not scikit-learn's. Red lies beyond "
         "the absolute bound; such a value still passes where it is within the bound in ULP or the "
         "share of its row.",
-        body or "<p>No output is a float, so there is nothing but equal and unequal.</p>",
+        figures or [none],
     )
 
 
-def _placement(recording: Recording, svg: str) -> str:
+def _errors_in_words(found: Errors) -> str:
+    told = (
+        f"{' '.join(name.split())}: {int((errors == 0).sum())} of {errors.size} equal, largest "
+        f"{errors.max(initial=0):.2g}, bound {found.bounds[name]:.2g}"
+        for name, errors in found.errors.items()
+    )
+    return f"Histogram of the absolute errors of {found.output}. {'; '.join(told)}."
+
+
+def _placement(recording: Recording) -> Section:
     kinds: dict[tuple[str, str, str], Counter[str]] = {}
     for trial in served(recording).values():
         for node in trial.placement:
             key = trial.setting.backend, node.half, node.provider
             kinds.setdefault(key, Counter())[node.op_type] += 1
-    rows = "".join(
-        f"<tr><td>{escape(backend)}</td><td>{escape(half)}</td><td>{escape(provider)}</td>"
-        f'<td class="value">{escape(_listed(counts))}</td></tr>'
-        for (backend, half, provider), counts in kinds.items()
-    )
-    head = "".join(f"<th>{name}</th>" for name in ("backend", "half", "provider", "nodes"))
-    return _section(
+    rows = [Row((*key, _listed(counts))) for key, counts in kinds.items()]
+    nodes = nodes_of(recording)
+    told = (f"{backend}: {_listed(Counter(counts))}" for backend, counts in nodes.items())
+    heads = ("backend", "half", "provider", "nodes")
+    return Section(
         "placement",
         "Placement",
         "Where nodes ran, by a profiled run: what was asked for is not always what computes.",
-        f"{svg}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>",
+        [
+            Figure(placement_plot(nodes), f"Nodes by provider. {'; '.join(told)}."),
+            Table(heads, rows, breaks=frozenset(("nodes",))),
+        ],
     )
 
 
-def _environment(recording: Recording) -> str:
+def _environment(recording: Recording) -> Section:
     firsts = served(recording)
     names = list(dict.fromkeys(key for trial in firsts.values() for key in trial.environment))
     export = since_export(recording)
-    head = "<th></th><th>at export</th>" + "".join(f"<th>{escape(name)}</th>" for name in firsts)
     rows = []
     for name in names:
         then = export.get(name)
         cells = []
         for trial in firsts.values():
             now = trial.environment.get(name, "")
-            mark = " changed" if then is not None and now and now != then else ""
-            cells.append(f'<td class="value{mark}">{escape(_short(now))}</td>')
-        rows.append(
-            f"<tr><td>{escape(name)}</td><td class='value'>{escape(_short(then or ''))}</td>"
-            f"{''.join(cells)}</tr>"
-        )
-    changes = [
-        f"<li>{escape(backend)}: {escape(str(change))}</li>"
+            is_other = then is not None and bool(now) and now != then
+            cells.append(Cell((_short(now),), is_marked=is_other))
+        rows.append(Row((name, _short(then or ""), *cells)))
+    changes: list[tuple[Span, ...]] = [
+        (f"{backend}: {change}",)
         for backend, trial in firsts.items()
         for change in _known_on_both(export, trial.environment)
     ]
-    told = f"<ul>{''.join(changes)}</ul>" if changes else "<p>Nothing of it changed.</p>"
-    return _section(
+    heads = ("", "at export", *firsts)
+    return Section(
         "environment",
         "Environment",
         "What may move bits, at export by the certificate and here; what is another is marked.",
-        f"{told}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        [
+            Bullets(changes) if changes else Words(("Nothing of it changed.",)),
+            Table(heads, rows, breaks=frozenset(heads[1:])),
+        ],
     )
 
 
-def _bounds(lines: Sequence[Line]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(line.backend)}</td><td>{escape(line.output)}</td>"
-        f"<td>{escape(', '.join(line.bounds))}</td><td>{escape('; '.join(line.reasons))}</td></tr>"
+def _bounds(lines: Sequence[Line]) -> Section:
+    rows = [
+        Row((line.backend, line.output, ", ".join(line.bounds), "; ".join(line.reasons)))
         for line in lines
-    )
-    head = "".join(f"<th>{name}</th>" for name in ("backend", "output", "bound", "why not less"))
-    return _section(
+    ]
+    return Section(
         "bounds",
         "Bounds",
         "What each output may be off by on each backend.",
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>",
+        [Table(("backend", "output", "bound", "why not less"), rows)],
     )
 
 
@@ -287,20 +261,8 @@ def _known_on_both(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Cha
     return differences({name: then[name] for name in names}, {name: now[name] for name in names})
 
 
-def _section(name: str, title: str, words: str, body: str) -> str:
-    return f'<section id="{name}"><h2>{title}</h2><p>{words}</p>{body}</section>'
-
-
-def _badge(outcome: str, words: str | None = None) -> str:
-    return f'<span class="badge {outcome}">{words or outcome}</span>'
-
-
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
-
-
-def _inputs(inputs: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in inputs.items())
 
 
 def _short(text: str) -> str:

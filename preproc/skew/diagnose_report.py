@@ -47,6 +47,15 @@ def print_diagnosis(found: Diagnosis, console: Console) -> None:
 
 def lines_of(found: Diagnosis) -> list[str]:
     """Say the rest in lines."""
+    lines = place_of(found)
+    pairs = zip(found.causes, found.remedies, strict=True)
+    lines += [f"{cause}: {remedy}" for cause, remedy in pairs]
+    lines += [f"open: {text}" for text in found.missing]
+    return lines
+
+
+def place_of(found: Diagnosis) -> list[str]:
+    """Say since when and for whom, where that is told."""
     lines = []
     if found.onset is not None:
         onset = found.onset
@@ -56,9 +65,6 @@ def lines_of(found: Diagnosis) -> list[str]:
         )
     if found.scope is not None:
         lines.append(f"confined to {found.scope}")
-    pairs = zip(found.causes, found.remedies, strict=True)
-    lines += [f"{cause}: {remedy}" for cause, remedy in pairs]
-    lines += [f"open: {text}" for text in found.missing]
     return lines
 
 

@@ -76,6 +76,12 @@ def lines_of(found: Replay) -> Iterator[str]:
     yield from _reached(found)
 
 
+def reached_of(found: Replay) -> Iterator[str]:
+    """Say in sentences what was left out, and what so many rows could have found."""
+    yield from _left_out(found)
+    yield from _reached(found)
+
+
 def _left_out(found: Replay) -> Iterator[str]:
     for rows, why in (
         (found.turned_away, "were turned away at the door and have no answer"),
@@ -116,10 +122,15 @@ def _cells(pairs: OutputPairs) -> list[str]:
     return [
         escape(pairs.output),
         *(str(count) for count in (pairs.values, pairs.equal, pairs.within, pairs.beyond)),
-        "one is NaN" if pairs.max_ulp > 2**63 else str(pairs.max_ulp),
+        ulp_of(pairs),
         nulls,
         " … ".join(f"{end:.3g}" for end in ends),
     ]
+
+
+def ulp_of(pairs: OutputPairs) -> str:
+    """Write the largest distance of two numbers."""
+    return "one is NaN" if pairs.max_ulp > 2**63 else str(pairs.max_ulp)
 
 
 def _share(share: Share) -> str:

@@ -1,6 +1,6 @@
 """Windows of a log, or of a table of rows, held against the profile of the artifact."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,8 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
 
-from preproc.drift import Baseline, Verdict, baseline_from_json, judge, verdict_to_json, window_of
+from preproc.drift import (
+    Baseline,
+    Verdict,
+    Window,
+    baseline_from_json,
+    judge,
+    verdict_to_json,
+    window_of,
+)
 from preproc.errors import DriftError
+from preproc.skew.distributions import distributions_of
 from preproc.skew.traffic import Traffic, Windows
 
 
@@ -24,8 +33,8 @@ class Watch:
     ----------
     baseline
         What was held against.
-    starts, verdicts
-        Of each whole window, in the order of time.
+    starts, verdicts, windows
+        Of each whole window, in the order of time: its name, what it is worth, what was counted.
     partial
         Windows that were not judged since they are not whole.
     """
@@ -33,6 +42,7 @@ class Watch:
     baseline: Baseline
     starts: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+    windows: tuple[Window, ...]
     partial: tuple[str, ...]
 
     @property
@@ -71,29 +81,55 @@ def baseline_of_profile(profile: Mapping[str, Any], where: object) -> Baseline:
     return baseline_from_json(told)
 
 
-def watch(baseline: Baseline, traffic: Traffic, windows: Windows, *, last: int = 0) -> Watch:
+def watch(
+    baseline: Baseline,
+    traffic: Traffic,
+    windows: Windows,
+    *,
+    last: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Watch:
     """Judge each whole window, or so many at the end.
+
+    Parameters
+    ----------
+    baseline
+        Of the artifact.
+    traffic, windows
+        Rows, and how they are cut.
+    last
+        Windows at the end that are judged; 0 for all.
+    progress
+        Called with the number of windows done so far.
 
     Raises
     ------
     DriftError
         When counts are of another artifact.
     """
-    chosen = range(len(windows))[-last:]
-    verdicts = tuple(
-        judged(baseline, traffic, np.flatnonzero(windows.codes == at)) for at in chosen
-    )
-    return Watch(baseline, windows.starts[-last:], verdicts, windows.partial)
+    counted, verdicts = [], []
+    for at in range(len(windows))[-last:]:
+        window = window_at(baseline, traffic, np.flatnonzero(windows.codes == at))
+        counted.append(window)
+        verdicts.append(judge(baseline, window))
+        progress(len(verdicts))
+    starts = windows.starts[-last:]
+    return Watch(baseline, starts, tuple(verdicts), tuple(counted), windows.partial)
 
 
 def judged(
     baseline: Baseline, traffic: Traffic, rows: NDArray[Any], *, with_distances: bool = True
 ) -> Verdict:
     """Judge some rows of traffic as one window."""
+    window = window_at(baseline, traffic, rows)
+    return judge(baseline, window, with_distances=with_distances)
+
+
+def window_at(baseline: Baseline, traffic: Traffic, rows: NDArray[Any]) -> Window:
+    """Count some rows of traffic as one window."""
     inputs = {name: values[rows] for name, values in traffic.inputs.items()}
     answers = {name: values[rows] for name, values in traffic.answers.items()}
-    window = window_of(baseline.places, inputs, answers)
-    return judge(baseline, window, with_distances=with_distances)
+    return window_of(baseline.places, inputs, answers)
 
 
 def print_watch(found: Watch, console: Console) -> None:
@@ -149,6 +185,9 @@ def watch_to_json(found: Watch) -> dict[str, Any]:
         "alarms": found.alarms,
         "p": found.p if found.verdicts else None,
         "partial": list(found.partial),
+        "distributions": [
+            asdict(one) for one in distributions_of(baseline.places, found.windows, found.verdicts)
+        ],
         "windows": [
             {"start": start, **verdict_to_json(verdict)}
             for start, verdict in zip(found.starts, found.verdicts, strict=True)
