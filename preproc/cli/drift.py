@@ -1,6 +1,5 @@
 """The part of the command line that holds live rows against training: monitor, diagnose."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +9,17 @@ import typer
 
 from preproc.artifact import Artifact, read_artifact
 from preproc.cli.log import LogPath, part_of, pipeline_witness, progress_bar, served_by
-from preproc.cli.terminal import BREACH, NOTHING_COMPARED, clear_errors, optional, wide_console
+from preproc.cli.terminal import (
+    BREACH,
+    NOTHING_COMPARED,
+    HtmlFile,
+    JsonFile,
+    check_files,
+    clear_errors,
+    optional,
+    wide_console,
+    write_files,
+)
 from preproc.errors import CheckError
 from preproc.runtime.gate import evidence_of
 
@@ -23,7 +32,6 @@ Window = Annotated[
     str, typer.Option(help="Length, such as 1d or 6h; by default that of training's blocks.")
 ]
 Zone = Annotated[str, typer.Option(help="Time zone in which days begin: Europe/Oslo.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write what was found there too.")]
 
 
 def monitor(
@@ -36,10 +44,12 @@ def monitor(
     zone: Zone = "UTC",
     by: Annotated[str, typer.Option(help="Of a table: column that names the window.")] = "",
     last: Annotated[int, typer.Option(min=0, help="Judge so many windows at the end.")] = 0,
-    json_file: Json = None,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
 ) -> None:
     """Hold windows against training; exit 1 when one alarms, 2 when one cannot be judged."""
     with clear_errors():
+        check_files(json_file, html)
         watching = optional("preproc.skew.watching", "skew")
         if rows.is_file() or rows.suffix in {".parquet", ".csv"}:
             served, traffic, windows = _of_table(rows, version, by)
@@ -49,12 +59,19 @@ def monitor(
             served = served_by(part, version)
             baseline = watching.baseline_of_profile(served.profile, served.path)
             traffic, windows = _of_log([part], baseline, window, zone)
-        with wide_console().status("judging windows"):
-            found = watching.watch(baseline, traffic, windows, last=last)
+        with progress_bar() as bar:
+            task = bar.add_task("judging windows", total=min(last or len(windows), len(windows)))
+            found = watching.watch(
+                baseline,
+                traffic,
+                windows,
+                last=last,
+                progress=lambda done: bar.update(task, completed=done),
+            )
         watching.print_watch(found, wide_console())
-        if json_file is not None:
-            text = json.dumps(watching.watch_to_json(found), indent=1)
-            json_file.write_text(text + "\n", encoding="utf-8")
+        told, pages = watching.watch_to_json(found), "preproc.skew.watch_page"
+        name = served.contract.name
+        write_files(told, lambda: optional(pages, "skew").watch_page(told, name), json_file, html)
     if found.alarms:
         raise typer.Exit(BREACH)
     if not found.is_judged:
@@ -93,10 +110,12 @@ def diagnose(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
     ] = False,
-    json_file: Json = None,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
 ) -> None:
     """Tell skew from drift; exit 0 when all is quiet, 1 with a cause, 2 when undetermined."""
     with clear_errors():
+        check_files(json_file, html)
         cases = optional("preproc.skew.case", "skew")
         diagnosing = optional("preproc.skew.diagnose", "skew")
         report = optional("preproc.skew.diagnose_report", "skew")
@@ -135,9 +154,11 @@ def diagnose(
         case = cases.Case(traffic, windows, signature, baseline, outcomes, tuple(pairs), known)
         found = diagnosing.diagnose(case)
         report.print_diagnosis(found, wide_console())
-        if json_file is not None:
-            text = json.dumps(report.diagnosis_to_json(found), indent=1)
-            json_file.write_text(text + "\n", encoding="utf-8")
+        told, pages = report.diagnosis_to_json(found), "preproc.skew.diagnose_page"
+        name = served.contract.name
+        write_files(
+            told, lambda: optional(pages, "skew").diagnosis_page(told, name), json_file, html
+        )
     if found.causes:
         raise typer.Exit(BREACH)
     if found.verdict == "undetermined":

@@ -1,6 +1,5 @@
 """The part of the command line that reads request logs: replay, log."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from preproc.artifact import Artifact, read_artifact
-from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
+from preproc.cli.terminal import (
+    BREACH,
+    HtmlFile,
+    JsonFile,
+    check_files,
+    clear_errors,
+    optional,
+    wide_console,
+    write_files,
+)
 from preproc.errors import ArtifactError, CheckError, LogError
 from preproc.runtime.gate import evidence_of
 
@@ -47,12 +55,14 @@ def replay(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
 ) -> None:
     """Answer logged rows once more; exit 1 when one differs, 2 when nothing was compared."""
     with clear_errors():
         if (pipeline is None) == (shadow is None):
             raise CheckError("replay: expected either --pipeline or --shadow")
+        check_files(json_file, html)
         replaying = optional("preproc.skew.replay", "skew")
         report = optional("preproc.skew.replay_report", "skew")
         part = part_of(folder, model, artifact)
@@ -76,10 +86,10 @@ def replay(
                 wanted_rate=rate,
                 progress=lambda rows: progress.update(task, completed=rows),
             )
-        if as_json:
-            typer.echo(json.dumps(report.replay_to_json(found), indent=1))
-        else:
-            report.print_replay(found, wide_console())
+        report.print_replay(found, wide_console())
+        told = report.replay_to_json(found)
+        pages = "preproc.skew.replay_page"
+        write_files(told, lambda: optional(pages, "skew").replay_page(told), json_file, html)
     if not found.is_pass:
         raise typer.Exit(BREACH)
 
@@ -176,6 +186,13 @@ def pipeline_witness(
 
 
 def progress_bar() -> Progress:
-    """Make a bar on standard error that vanishes."""
+    """Make a bar on standard error that vanishes; none where nobody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

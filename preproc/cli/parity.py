@@ -1,6 +1,5 @@
 """``preproc parity``: run golden rows here, judge them here or elsewhere."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,8 +14,13 @@ from preproc.cli.terminal import (
     BREACH,
     CANNOT_RUN,
     NOTHING_COMPARED,
+    HtmlFile,
+    JsonFile,
+    check_files,
     clear_errors,
+    optional,
     wide_console,
+    write_files,
 )
 from preproc.contract import Mode
 from preproc.errors import PreprocError
@@ -100,11 +104,7 @@ Widened = Annotated[
         "--tolerance", help="OUTPUT=1e-6 (absolute) or OUTPUT=4ulp; told in every report."
     ),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all findings there.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")]
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", help="Write one page with plots there; needs [report].")
-]
 Against = Annotated[
     str | None,
     typer.Option(
@@ -140,6 +140,7 @@ def check(
     """
     console = wide_console()
     with clear_errors():
+        check_files(json_file, html)
         loaded = read_artifact(artifact)
         if test_itself:
             _test_itself(loaded, require, console)
@@ -192,6 +193,7 @@ def judge(
     """Judge a recording, on any machine; the artifact is not needed."""
     console = wide_console()
     with clear_errors():
+        check_files(json_file, html)
         loaded = load_recording(recording)
         judged = _judged(loaded, require or (), tolerance, against, console)
         _write(loaded, judged, {}, json_file, junit, html)
@@ -294,16 +296,15 @@ def _write(
     junit: Path | None,
     html: Path | None,
 ) -> None:
-    labels = labels_of(recording)
-    if json_file is not None:
-        text = json.dumps(report_to_json(judged, labels), indent=1)
-        json_file.write_text(text + "\n", encoding="utf-8")
     if junit is not None:
         junit.write_text(junit_of(judged), encoding="utf-8")
-    if html is not None:
-        from preproc.parity.page import page_of  # noqa: PLC0415  # plots only where wanted
-
-        html.write_text(page_of(recording, judged, steps), encoding="utf-8")
+    pages = "preproc.parity.page"
+    write_files(
+        report_to_json(judged, labels_of(recording)),
+        lambda: optional(pages, "report").page_of(recording, judged, steps),
+        json_file,
+        html,
+    )
 
 
 def _leave(judged: Judged) -> None:

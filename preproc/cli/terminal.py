@@ -1,21 +1,29 @@
 """What a shell sees: exit codes, errors in one line, tables that fit."""
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
 from preproc.errors import CheckError, ParityError, PreprocError
+from preproc.page import render_page
 
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
 CANNOT_RUN: Final = 3
 PIPED_WIDTH: Final = 160
 """Characters of a line that no terminal limits."""
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all findings there.")]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", help="Write one page with plots there; needs [report].")
+]
 
 
 @contextmanager
@@ -34,6 +42,34 @@ def clear_errors() -> Iterator[None]:
 def wide_console() -> Console:
     """Open a console that cuts no table where its output is a file or a pipe."""
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def check_files(json_file: Path | None, html: Path | None) -> None:
+    """Refuse, before the work is done, reports that could not be written.
+
+    Raises
+    ------
+    CheckError
+        When a folder is not there, or what draws pages is not installed.
+    """
+    for option, file in (("--json", json_file), ("--html", html)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise CheckError(f"{option} {str(file)!r}: expected a file in a folder, got no folder")
+    if html is not None:
+        optional("preproc.page.drawing", "report")
+
+
+def write_files(
+    report: Mapping[str, Any],
+    page_of: Callable[[], Any],
+    json_file: Path | None,
+    html: Path | None,
+) -> None:
+    """Write a report where it is wanted: as JSON, and as the page that is made of it."""
+    if json_file is not None:
+        json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if html is not None:
+        html.write_text(render_page(page_of()), encoding="utf-8")
 
 
 def optional(module: str, extra: str) -> Any:

@@ -4,6 +4,7 @@ from preproc.drift.baseline import Baseline, baseline_from_json, baseline_to_jso
 from preproc.drift.live import LiveMonitor
 from preproc.drift.monitor import Alarm, Distance, State, Verdict, judge, verdict_to_json
 from preproc.drift.outcomes import (
+    Band,
     Change,
     Outcomes,
     compare_outcomes,
@@ -20,6 +21,7 @@ from preproc.drift.window import (
 
 __all__ = [
     "Alarm",
+    "Band",
     "Baseline",
     "Change",
     "Distance",

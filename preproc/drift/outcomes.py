@@ -48,6 +48,28 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """What came true minus what was expected, a row, of one band of the score.
+
+    Attributes
+    ----------
+    low, high
+        Its ends; None where it has none.
+    then, now
+        Means of training and of live rows, in the unit of `Change`; None of no rows.
+    then_error, now_error
+        Their standard errors, a block one observation.
+    """
+
+    low: float | None
+    high: float | None
+    then: float | None
+    then_error: float
+    now: float | None
+    now_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """How residuals of live blocks differ from those of training.
 
@@ -64,6 +86,8 @@ class Change:
         Band with the largest difference, from 0, and that difference.
     visible
         Difference that would have been found in 9 of 10 cases.
+    bands
+        In ascending order.
     """
 
     blocks: int
@@ -75,6 +99,7 @@ class Change:
     worst_band: int
     worst_effect: float
     visible: float
+    bands: tuple[Band, ...]
 
 
 def expected_of(
@@ -199,6 +224,7 @@ def compare_outcomes(base: Outcomes, live: Outcomes, draw: np.random.Generator) 
         worst_band=worst,
         worst_effect=float(scale * difference[0, worst] / max(shares[worst], 1e-12)),
         visible=float((1.96 + 1.28) * spread),
+        bands=_bands(base, live, scale),
     )
 
 
@@ -231,6 +257,29 @@ def outcomes_from_json(data: Mapping[str, Any]) -> Outcomes:
     if rows.shape != residuals.shape or rows.shape[1:] != (len(edges) + 1,):
         raise DriftError(f"outcomes: expected {len(edges) + 1} bands, got shape {rows.shape}")
     return Outcomes(kind, positive, edges, rows, residuals)
+
+
+def _bands(base: Outcomes, live: Outcomes, scale: float) -> tuple[Band, ...]:
+    ends = [None, *base.edges.tolist(), None]
+    means = [_mean_of_rows(side, scale) for side in (base, live)]
+    return tuple(
+        Band(low, high, *then, *now)
+        for low, high, then, now in zip(ends[:-1], ends[1:], *means, strict=True)
+    )
+
+
+def _mean_of_rows(outcomes: Outcomes, scale: float) -> list[tuple[float | None, float]]:
+    """Mean residual of a row in each band, and its error: that of a ratio over blocks."""
+    number = len(outcomes.rows)
+    found: list[tuple[float | None, float]] = []
+    for rows, residuals in zip(outcomes.rows.T, outcomes.residuals.T, strict=True):
+        if not rows.sum():
+            found.append((None, 0.0))
+            continue
+        mean = residuals.sum() / rows.sum()
+        squares = ((residuals - mean * rows) ** 2).sum() * number / max(number - 1, 1)
+        found.append((float(scale * mean), float(scale * np.sqrt(squares) / rows.sum())))
+    return found
 
 
 def _means(outcomes: Outcomes) -> NDArray[np.float64]:

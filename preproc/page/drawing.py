@@ -17,6 +17,7 @@ WIDTH: Final = 8.6
 """Inches of a picture that fills the page, which scales it to its column."""
 SMALL: Final = 3.0
 """Inches of one that stands beside others."""
+MAX_TICKS: Final = 8
 
 _STYLE: Final[Mapping[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: readable, searchable, small
@@ -107,6 +108,13 @@ def _themed(tag: str) -> str:
     """Take the addresses out of a tag, which HTML needs not, and put the theme's colours in."""
     tag = re.sub(r' xmlns(:xlink)?="[^"]*"', "", tag).replace(" xlink:href=", " href=")
     return re.sub(r"#[0-9a-f]{6}\b", lambda found: _VARIABLES.get(found[0], found[0]), tag)
+
+
+def name_windows(axes: Any, starts: Sequence[str]) -> None:
+    """Put the names of windows, drawn at 0, 1, …, below an axis: as many as there is room for."""
+    step = -(-len(starts) // MAX_TICKS)
+    axes.set_xticks(range(0, len(starts), step), [shortened(s, 16) for s in starts[::step]])
+    axes.set_xlim(-0.75, len(starts) - 0.25)
 
 
 def shortened(text: str, letters: int) -> str:

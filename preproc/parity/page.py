@@ -18,7 +18,6 @@ from preproc.page import (
     Span,
     Table,
     Words,
-    render_page,
 )
 from preproc.parity.bisecting import StepFinding, culprit
 from preproc.parity.causes import Change, differences, since_export
@@ -32,14 +31,11 @@ from preproc.parity.worst import worst_rows
 
 def page_of(
     recording: Recording, judged: Judged, steps: Mapping[str, Sequence[StepFinding]] | None = None
-) -> str:
-    """Render a whole page; `steps` holds what a bisection found, by setting.
+) -> Page:
+    """Make a whole page; `steps` holds what a bisection found, by setting.
 
-    Returns
-    -------
-    str
-        HTML that shows verdicts, breaches with their worst rows, how large errors are, where nodes
-        ran, and what is another environment than the certificate's.
+    It shows verdicts, breaches with their worst rows, how large errors are, where nodes ran, and
+    what is another environment than the certificate's.
     """
     sections: list[Section] = []
     if recording.trials:
@@ -55,7 +51,7 @@ def page_of(
             _bounds(lines),
         ]
     badge = Badge(_outcome(judged), judged.outcome)
-    return render_page(Page(f"Parity of {recording.name}", badge, _summary(judged), sections))
+    return Page(f"Parity of {recording.name}", badge, _summary(judged), sections)
 
 
 def _outcome(judged: Judged) -> Outcome:

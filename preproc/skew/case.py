@@ -1,13 +1,13 @@
 """What a diagnosis goes by, and what it says: plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.drift import Baseline, Outcomes
+from preproc.drift import Baseline, Change, Outcomes
 from preproc.signature import Signature
 from preproc.skew.labels import Labels
 from preproc.skew.scope import Onset, Scope
@@ -40,6 +40,9 @@ class Pairs:
         Of each row of the traffic, (n,).
     where
         First step or column that differs, empty where none does.
+    parts
+        Step (of ``served``) or column (of ``asked``) → rows that differ there, in their order; of
+        steps, among as many rows as are followed.
     recomputed
         Of ``asked``: column → values computed anew, (n,) or (n, 1); elsewhere nothing.
     """
@@ -48,7 +51,28 @@ class Pairs:
     is_compared: NDArray[np.bool_]
     is_different: NDArray[np.bool_]
     where: str = ""
+    parts: Mapping[str, int] = field(default_factory=dict)
     recomputed: Mapping[str, NDArray[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """Pairs of one kind, counted.
+
+    Attributes
+    ----------
+    kind, where, parts
+        As of `Pairs`.
+    starts, compared, different
+        Of each whole window.
+    """
+
+    kind: str
+    where: str
+    parts: Mapping[str, int]
+    starts: tuple[str, ...]
+    compared: tuple[int, ...]
+    different: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +124,10 @@ class Diagnosis:
         Of each cause.
     watch
         The windows; None without a calibrated profile.
+    pairs
+        Rows that were computed twice, window by window.
+    change
+        What came true, by band of the score; None where that could not be compared.
     """
 
     verdict: str
@@ -110,6 +138,8 @@ class Diagnosis:
     scope: Scope | None
     remedies: tuple[str, ...]
     watch: Watch | None
+    pairs: tuple[PairCounts, ...]
+    change: Change | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from scipy.stats import binom, binomtest
 from preproc.drift import Change, compare_outcomes
 from preproc.drift.outcomes import MIN_BLOCKS, expected_of, outcomes_of, truth_of
 from preproc.errors import DriftError
-from preproc.skew.case import REMEDIES, Case, Cause, Diagnosis, Evidence, Pairs
+from preproc.skew.case import REMEDIES, Case, Cause, Diagnosis, Evidence, PairCounts, Pairs
 from preproc.skew.labels import Labels, mature_windows
 from preproc.skew.scope import Onset, Scope, onset_of, scope_of_rows, scope_of_windows
 from preproc.skew.traffic import Traffic, Windows, taken
@@ -40,6 +40,7 @@ class _Finding:
     onset: Onset | None = None
     scope: Scope | None = None
     watch: Watch | None = None
+    change: Change | None = None
 
 
 def diagnose(case: Case, *, seed: int = 0) -> Diagnosis:
@@ -79,6 +80,8 @@ def diagnose(case: Case, *, seed: int = 0) -> Diagnosis:
         scope=first.scope if first else None,
         remedies=tuple(REMEDIES[cause] for cause in causes),
         watch=drift.watch,
+        pairs=tuple(_counted(pairs, case.windows) for pairs in case.pairs),
+        change=concept.change,
     )
 
 
@@ -122,6 +125,16 @@ def _skew(case: Case) -> _Finding:
             onset = _onset_of_rows(pairs, case.windows)
             scope = scope_of_rows(pairs.is_different, pairs.is_compared, case.traffic)
     return _Finding(tuple(lines), tuple(missing), onset, scope)
+
+
+def _counted(pairs: Pairs, windows: Windows) -> PairCounts:
+    inside = windows.codes >= 0
+    compared, different = (
+        np.bincount(windows.codes[inside & marks], minlength=len(windows)).tolist()
+        for marks in (pairs.is_compared, pairs.is_different)
+    )
+    told = pairs.kind, pairs.where, pairs.parts, windows.starts
+    return PairCounts(*told, tuple(compared), tuple(different))
 
 
 def _onset_of_rows(pairs: Pairs, windows: Windows) -> Onset | None:
@@ -262,7 +275,7 @@ def _concept(case: Case, is_wrong: NDArray[np.bool_], draw: np.random.Generator)
         f"{change.worst_band + 1} {change.worst_effect:+.3g}; {change.visible:.3g} would be seen "
         "in 9 of 10 cases",
     )
-    return _Finding((line,))
+    return _Finding((line,), change=change)
 
 
 def _change(

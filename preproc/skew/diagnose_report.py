@@ -10,6 +10,7 @@ from rich.table import Table
 
 from preproc.drift import Baseline, Outcomes, baseline_from_json, outcomes_from_json
 from preproc.skew.case import Diagnosis
+from preproc.skew.scope import Onset, Scope
 from preproc.skew.watching import watch_to_json
 
 
@@ -47,24 +48,23 @@ def print_diagnosis(found: Diagnosis, console: Console) -> None:
 
 def lines_of(found: Diagnosis) -> list[str]:
     """Say the rest in lines."""
-    lines = place_of(found)
+    lines = place_of(found.onset, found.scope)
     pairs = zip(found.causes, found.remedies, strict=True)
     lines += [f"{cause}: {remedy}" for cause, remedy in pairs]
     lines += [f"open: {text}" for text in found.missing]
     return lines
 
 
-def place_of(found: Diagnosis) -> list[str]:
+def place_of(onset: Onset | None, scope: Scope | None) -> list[str]:
     """Say since when and for whom, where that is told."""
     lines = []
-    if found.onset is not None:
-        onset = found.onset
+    if onset is not None:
         lines.append(
-            f"since {onset.start}: {100 * onset.before:.3g} % of the windows before, "
-            f"{100 * onset.after:.3g} % since"
+            f"since {onset.start}: {100 * onset.after:.3g} % of the windows are concerned, "
+            f"{100 * onset.before:.3g} % before"
         )
-    if found.scope is not None:
-        lines.append(f"confined to {found.scope}")
+    if scope is not None:
+        lines.append(f"confined to {scope}")
     return lines
 
 
@@ -78,5 +78,7 @@ def diagnosis_to_json(found: Diagnosis) -> dict[str, Any]:
         "onset": None if found.onset is None else asdict(found.onset),
         "scope": None if found.scope is None else asdict(found.scope),
         "remedies": list(found.remedies),
+        "pairs": [asdict(pairs) for pairs in found.pairs],
+        "change": None if found.change is None else asdict(found.change),
         "watch": None if found.watch is None else watch_to_json(found.watch),
     }

@@ -21,10 +21,10 @@ class Distribution:
     part, name, at
         Which place.
     bins
-        Names of the cells: below, each bin, above, null; or each category, ``other known``,
-        ``unseen``, ``null``.
+        Names of the cells: below all edges, between two of them, above them all, ``null``; or each
+        category, ``other known``, ``unseen``, ``null``.
     edges
-        Of numbers: lower ends of the bins, and the first number above them all; else empty.
+        Of numbers: ends of the bins, ascending; else empty.
     train, live, alarming
         Of each cell: rows of training; of the windows that did not alarm; of those that did. The
         last two are None where the place was not logged, or there is no such window.
@@ -92,8 +92,10 @@ def _names(place: Place) -> tuple[str, ...]:
     if isinstance(place, Texts):
         return (*place.values[:TOP], "other known", "unseen", "null")
     edges = place.edges.tolist()
+    if not edges:  # training holds no number
+        return ("any number", *("",) * (place.cuts[0] - 2), "null")
     bins = [
         f"{low:.4g}" if high == np.nextafter(low, np.inf) else f"{low:.4g} to {high:.4g}"
         for low, high in pairwise(edges)
     ]
-    return ("below", *bins, "above", "null")
+    return (f"below {edges[0]:.4g}", *bins, f"{edges[-1]:.4g} and above", "null")

@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.drift import State, Verdict
-from preproc.page.drawing import SMALL, WIDTH, drawing, shortened
+from preproc.page.drawing import SMALL, WIDTH, drawing, name_windows, shortened
 from preproc.page.style import LIGHT
 from preproc.skew.distributions import Distribution
 
 MAX_STREAMS: Final = 12
 MAX_CATEGORIES: Final = 8
 MAX_LETTERS: Final = 16
-MAX_TICKS: Final = 8
 FEW: Final = 4
 """Bins that are named one by one."""
-GAP: Final = 3
-"""Bins between the last number and the nulls."""
+GAP: Final = 0.12
+"""Share of the width between the last number and the nulls."""
 LOUD: Final = 5
 """Thresholds from which on the axis of scores goes by powers of ten."""
 COLOURS: Final[dict[State, str]] = {
@@ -64,10 +63,7 @@ def timeline_plot(starts: Sequence[str], verdicts: Sequence[Verdict], onset: str
             for axes in made.axes[:, 0]:
                 at = starts.index(onset) - 0.5
                 axes.axvline(at, color=LIGHT["ink"], linewidth=1, linestyle=(0, (1, 1.5)))
-        last = made.axes[-1, 0]
-        step = -(-len(starts) // MAX_TICKS)
-        last.set_xticks(range(0, len(starts), step), list(starts)[::step])
-        last.set_xlim(-0.75, len(starts) - 0.25)
+        name_windows(made.axes[-1, 0], starts)
     return made.svg
 
 
@@ -147,7 +143,7 @@ def _numbers(found: Distribution) -> str:
     is_held = np.sum(list(shares.values()), axis=0)[:-1] > 0
     kept = np.append(np.flatnonzero(is_held), len(found.bins) - 1)
     places = np.arange(len(kept), dtype=float)
-    places[-1] += GAP
+    places[-1] += max(1, round(GAP * len(kept)))
     with drawing(SMALL, 1.55) as made:
         axes = made.axes[0, 0]
         train = axes.bar(places, shares.pop("train")[kept], 1.0, color=SERIES["train"])

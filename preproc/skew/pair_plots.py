@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from preproc.page.drawing import WIDTH, drawing, shortened
+from preproc.drift import Band
+from preproc.page.drawing import WIDTH, drawing, name_windows, shortened
 from preproc.page.style import LIGHT
 from preproc.skew.detection import Share
 
@@ -106,6 +107,61 @@ def deltas_plot(deltas: Mapping[str, Mapping[float, float]]) -> str:
                 axes.set_xscale("symlog", linthresh=float(sizes.min()))
             _named(axes, [name])
             axes.margins(x=0.06)
+    return made.svg
+
+
+def differing_plot(starts: Sequence[str], compared: Sequence[int], different: Sequence[int]) -> str:
+    """Draw the share of the rows of each window that differ.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element; the bar of window i has the id ``window-i``. A window of which no row
+        was compared is shaded.
+    """
+    sizes = np.array(compared)
+    shares = np.array(different) / np.maximum(sizes, 1)
+    with drawing(WIDTH, 1.7) as made:
+        axes = made.axes[0, 0]
+        bars = axes.bar(range(len(starts)), shares, 0.82, color=LIGHT["breach"])
+        for at, bar in enumerate(bars):
+            bar.set_gid(f"window-{at}")
+        for at in np.flatnonzero(sizes == 0).tolist():
+            axes.axvspan(at - 0.5, at + 0.5, color=LIGHT["warn"], alpha=0.3, linewidth=0)
+        axes.set_ylim(0, shares.max() * 1.1)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+        axes.grid(axis="y", color=LIGHT["line"], linewidth=0.6)
+        axes.set_axisbelow(True)
+        name_windows(axes, starts)
+    return made.svg
+
+
+def bands_plot(names: Sequence[str], bands: Sequence[Band]) -> str:
+    """Draw what came true minus what was expected, by band, then and now.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element; marks have the ids ``then`` and ``now``.
+    """
+    with drawing(WIDTH, 2.2) as made:
+        axes = made.axes[0, 0]
+        axes.axhline(0, color=LIGHT["muted"], linewidth=0.8, linestyle=(0, (3, 2)))
+        for side, aside, colour in (("then", -0.1, LIGHT["past"]), ("now", 0.1, LIGHT["now"])):
+            known = [at for at, band in enumerate(bands) if getattr(band, side) is not None]
+            means = np.array([getattr(bands[at], side) for at in known])
+            errors = 1.96 * np.array([getattr(bands[at], f"{side}_error") for at in known])
+            places = np.array(known) + aside
+            axes.vlines(places, means - errors, means + errors, color=colour, linewidth=2.4)
+            style: Any = {"markersize": 6, "markeredgewidth": 0, "gid": side, "color": colour}
+            axes.plot(places, means, "o", **style, label={"then": "training"}.get(side, side))
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.6, len(names) - 0.4)
+        axes.set_xlabel("expected")
+        axes.set_ylabel("true minus expected")
+        axes.grid(axis="y", color=LIGHT["line"], linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     return made.svg
 
 

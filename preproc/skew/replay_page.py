@@ -1,7 +1,7 @@
-"""Rows that were answered a second time, as sections of a page."""
+"""The report of `preproc replay`, as it is written as JSON, in sections of a page."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from preproc.page import (
     Badge,
@@ -18,164 +18,159 @@ from preproc.page import (
 )
 from preproc.skew.detection import Share
 from preproc.skew.pair_plots import counts_plot, deltas_plot, shares_plot
-from preproc.skew.pairs import OutputPairs
-from preproc.skew.replay import Replay
-from preproc.skew.replay_report import reached_of, ulp_of
-from preproc.testimony import Divergence
+from preproc.skew.replay_report import ulp_text
+from preproc.testimony import Divergence, Parting
 
 MAX_FLIPS: Final = 12
 MAX_COLUMNS: Final = 6
 MAX_GROUPS: Final = 20
-_OUTPUT_COUNTS: Final = ("values", "equal", "within", "beyond")
+_COUNTS: Final = ("values", "equal", "within", "beyond")
 
 
-def replay_page(found: Replay) -> Page:
-    """Make a whole page of what `preproc replay` found."""
-    badge = Badge("pass", "pass") if found.is_pass else Badge("breach", "mismatch")
-    told = f"{found.rows:,} logged rows, asked once more: {found.mismatched:,} differ. Served by "
-    words = (told, Code(found.artifact[:16]), f", asked of {found.witness}.")
-    return Page(f"Replay of {found.model}", badge, words, replay_sections(found))
+def replay_page(report: Mapping[str, Any]) -> Page:
+    """Make a whole page of a report."""
+    badge = Badge("pass", "pass") if report["is_pass"] else Badge("breach", "mismatch")
+    told = f"{report['rows']:,} logged rows, asked once more: {report['mismatched']:,} differ"
+    words = (f"{told}. Served by ", Code(report["artifact"][:16]), f"; {report['witness']} asked.")
+    return Page(f"Replay of {report['model']}", badge, words, replay_sections(report))
 
 
-def replay_sections(found: Replay) -> tuple[Section, ...]:
-    """Give ``outputs``, ``shares``, ``reach``, and what there is of the others.
+def replay_sections(report: Mapping[str, Any]) -> tuple[Section, ...]:
+    """Give ``outputs``, ``shares`` and ``said``, and what there is of the others.
 
     Those are ``steps``, ``nulls``, ``deltas``, ``flips`` and ``rows``.
+
+    Parameters
+    ----------
+    report
+        As `preproc.skew.replay_report.replay_to_json` gives it.
     """
+    outputs: Sequence[Mapping[str, Any]] = report["outputs"]
     return (
-        _outputs(found),
-        *_steps(found.divergence),
-        _shares(found),
-        *_nulls(found),
-        *_deltas(found),
-        *_flips(found),
-        *_rows(found),
-        _reach(found),
+        _outputs(outputs),
+        *_steps(report["divergence"]),
+        _shares(report),
+        *_nulls(outputs),
+        *_deltas(outputs),
+        *_flips(outputs),
+        *_rows(report),
+        _said(report),
     )
 
 
-def _outputs(found: Replay) -> Section:
+def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Section:
     rows = [
         Row(
             (
-                pairs.output,
-                *(f"{getattr(pairs, name):,}" for name in _OUTPUT_COUNTS),
-                ulp_of(pairs),
-                Badge("breach", "differs") if pairs.beyond else Badge("pass", "agrees"),
+                pairs["output"],
+                *(f"{pairs[name]:,}" for name in _COUNTS),
+                ulp_text(pairs["max_ulp"]),
+                Badge("breach", "differs") if pairs["beyond"] else Badge("pass", "agrees"),
             )
         )
-        for pairs in found.outputs
+        for pairs in outputs
     ]
+    heads = ("output", *_COUNTS, "max ULP", "verdict")
     return Section(
         "outputs",
-        "Answers, served and asked again",
+        "Answers, as served and asked again",
         "Each value of each compared row: equal in every bit, within the bound of the certificate, "
         "or beyond it.",
-        [
-            Table(
-                ("output", *_OUTPUT_COUNTS, "max ULP", "verdict"),
-                rows,
-                frozenset((*_OUTPUT_COUNTS, "max ULP")),
-            )
-        ],
+        [Table(heads, rows, frozenset((*_COUNTS, "max ULP")))],
     )
 
 
-def _steps(divergence: Divergence | None) -> Iterator[Section]:
-    if divergence is None or not divergence.steps:
+def _steps(told: Mapping[str, Any] | None) -> Iterator[Section]:
+    if told is None or not told["steps"]:
         return
-    bars = [
-        *((parting.step, parting.rows) for parting in divergence.steps),
-        ("as it was served", divergence.asked),
-    ]
-    told = "; ".join(f"{name}: {rows}" for name, rows in bars)
+    steps = tuple(Parting(**step) for step in told["steps"])
+    divergence = Divergence(**{**told, "steps": steps})
+    bars = [(one.step, one.rows) for one in steps] + [("as it was served", divergence.asked)]
     rows = [
-        Row((Code(parting.step), str(parting.rows), name, str(number)))
-        for parting in divergence.steps
-        for name, number in list(parting.columns.items())[:MAX_COLUMNS]
+        Row((Code(one.step), name, str(number)))
+        for one in steps
+        for name, number in list(one.columns.items())[:MAX_COLUMNS]
     ]
     parts: list[Part] = [
         Words((f"First divergence: {divergence}.",)),
         Figure(
-            counts_plot(bars, "rows that differ from the pipeline's"),
-            f"Rows that differ, of {divergence.asked}, step by step. {told}.",
+            counts_plot(bars, f"rows that differ, of {divergence.asked} that were followed"),
+            f"Rows that differ, of {divergence.asked}, step by step. {_listed(bars)}.",
         ),
     ]
     if rows:
-        heads = ("step", "rows of it", "column", "rows that differ")
-        parts.append(Table(heads, rows, frozenset(("rows of it", "rows that differ"))))
+        heads = ("step", "column", "rows that differ")
+        parts.append(Table(heads, rows, frozenset(("rows that differ",))))
     yield Section(
         "steps",
         "Where graph and pipeline part",
-        f"{divergence.asked} rows that differ, through graph and pipeline once more on this "
-        "machine, in the order of the pipeline. The first bar above 0 is where it begins; where "
-        "all are 0 but the last, the graph is right here and the machine that served was not.",
+        "Rows that differ go through graph and pipeline once more, on this machine, in the order "
+        "of the pipeline. The first bar above 0 is where it begins. Where all are 0 but the last, "
+        "the graph is right here, and the machine that served computed otherwise.",
         parts,
     )
 
 
-def _shares(found: Replay) -> Section:
-    shares: dict[str, Share] = {}
-    for kind, name, share in (("", "sampled rows", found.sampled), ("", "rare rows", found.rare)):
-        if share.of:
-            shares[f"{kind}{name}"] = share
-    for kind, groups in (("host", found.hosts), ("client", found.clients)):
+def _shares(report: Mapping[str, Any]) -> Section:
+    kinds = {"sampled rows": report["sampled"], "rare rows": report["rare"]}
+    shares = {name: Share(**told) for name, told in kinds.items() if told["of"]}
+    for kind in ("host", "client"):
+        groups = {name: Share(**told) for name, told in report[f"{kind}s"].items()}
         if len(groups) > 1:
-            worst = sorted(groups.items(), key=lambda item: (-item[1].count, item[0]))
-            shares |= {f"{kind} {name}": share for name, share in worst[:MAX_GROUPS]}
-    return Section(
-        "shares",
-        "How many differ, and whose",
-        "Clopper and Pearson's exact interval. Sampled rows were chosen by the hash of their key "
-        "and stand for all traffic; rare ones are kept always, and stand for themselves.",
-        [Figure(shares_plot(shares), f"Share of rows that differ. {_shares_in_words(shares)}.")],
-    )
-
-
-def _shares_in_words(shares: Mapping[str, Share]) -> str:
-    return "; ".join(
+            worst = sorted(groups, key=lambda name: (-groups[name].count, name))
+            shares |= {f"{kind} {name}": groups[name] for name in worst[:MAX_GROUPS]}
+    told = "; ".join(
         f"{name}: {share.count} of {share.of}, {share.low:.3%} to {share.high:.3%}"
         for name, share in shares.items()
     )
-
-
-def _nulls(found: Replay) -> Iterator[Section]:
-    bars = [
-        (f"{pairs.output}, {where}", number)
-        for pairs in found.outputs
-        for where, number in _null_pattern(pairs)
-    ]
-    only = sum(pairs.only_served + pairs.only_witness for pairs in found.outputs)
-    if not only and not any(pairs.both_null for pairs in found.outputs):
-        return
-    yield Section(
-        "nulls",
-        "Nulls, on both sides and on one",
-        "A null on one side alone is a mismatch.",
-        [
-            Figure(
-                counts_plot(bars, "values", is_fault=bool(only)),
-                f"Nulls by output and side. {'; '.join(f'{name}: {n}' for name, n in bars)}.",
-            )
-        ],
+    return Section(
+        "shares",
+        "How many differ, and whose",
+        "With Clopper and Pearson's exact interval. Sampled rows were chosen by the hash of their "
+        "key and stand for all traffic; rare ones are always kept, and stand for themselves.",
+        [Figure(shares_plot(shares), f"Share of rows that differ. {told}.")],
     )
 
 
-def _null_pattern(pairs: OutputPairs) -> Iterator[tuple[str, int]]:
-    if pairs.both_null or pairs.only_served or pairs.only_witness:
-        yield "on both sides", pairs.both_null
-        yield "as served alone", pairs.only_served
-        yield "asked again alone", pairs.only_witness
+def _nulls(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    sides = {
+        "both_null": "on both sides",
+        "only_served": "as served alone",
+        "only_witness": "asked again alone",
+    }
+    bars = [
+        (f"{pairs['output']}, {where}", int(pairs[side]))
+        for pairs in outputs
+        if any(pairs[side] for side in sides)
+        for side, where in sides.items()
+    ]
+    if bars:
+        is_fault = any(pairs["only_served"] or pairs["only_witness"] for pairs in outputs)
+        yield Section(
+            "nulls",
+            "Nulls, on both sides and on one",
+            "A null on one side alone is a mismatch.",
+            [
+                Figure(
+                    counts_plot(bars, "values", is_fault=is_fault),
+                    f"Nulls by output and side. {_listed(bars)}.",
+                )
+            ],
+        )
 
 
-def _deltas(found: Replay) -> Iterator[Section]:
-    deltas = {pairs.output: pairs.deltas for pairs in found.outputs if pairs.deltas}
+def _deltas(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    deltas = {
+        pairs["output"]: {float(at): float(value) for at, value in pairs["deltas"].items()}
+        for pairs in outputs
+        if pairs["deltas"]
+    }
     if not deltas:
         return
     quantiles = list(next(iter(deltas.values())))
     heads = ("output", *(_quantile(at) for at in quantiles))
     rows = [Row((name, *(f"{told[at]:.3g}" for at in quantiles))) for name, told in deltas.items()]
-    medians = "; ".join(
+    ends = "; ".join(
         f"{name}: {told[0.0]:.3g} to {told[1.0]:.3g}, median {told[0.5]:.3g}"
         for name, told in deltas.items()
     )
@@ -185,7 +180,7 @@ def _deltas(found: Replay) -> Iterator[Section]:
         "Served minus asked again, of the values that are not equal in every bit, within the bound "
         "or not. The thin line spans all, thicker ones 98, 90 and 50 %; the mark is the median.",
         [
-            Figure(deltas_plot(deltas), f"Quantiles of the differences. {medians}."),
+            Figure(deltas_plot(deltas), f"Quantiles of the differences. {ends}."),
             Table(heads, rows, frozenset(heads[1:])),
         ],
     )
@@ -195,64 +190,58 @@ def _quantile(at: float) -> str:
     return {0.0: "least", 0.5: "median", 1.0: "most"}.get(at, f"{100 * at:g} %")
 
 
-def _flips(found: Replay) -> Iterator[Section]:
+def _flips(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
     flips = [
-        (f"{pairs.output}: {want} → {got}", rows)
-        for pairs in found.outputs
-        for (want, got), rows in pairs.flips.items()
+        (f"{pairs['output']}: {flip['witness']} → {flip['served']}", int(flip["rows"]))
+        for pairs in outputs
+        for flip in pairs["flips"]
     ]
     if not flips:
         return
-    flips.sort(key=lambda flip: -flip[1])
-    shown = flips[:MAX_FLIPS]
-    more = f" {len(flips) - len(shown)} rarer ones are in the JSON." if flips[MAX_FLIPS:] else ""
+    shown = sorted(flips, key=lambda flip: -flip[1])[:MAX_FLIPS]
+    rarer = len(flips) - len(shown)
     yield Section(
         "flips",
         "Labels that flipped",
-        f"What the witness says → what was served.{more}",
-        [
-            Figure(
-                counts_plot(shown, "rows"),
-                f"Rows by flip. {'; '.join(f'{name}: {rows}' for name, rows in shown)}.",
-            )
-        ],
+        "What it should have been → what was served."
+        + (f" {rarer} rarer ones are in the JSON." if rarer else ""),
+        [Figure(counts_plot(shown, "rows"), f"Rows by flip. {_listed(shown)}.")],
     )
 
 
-def _rows(found: Replay) -> Iterator[Section]:
-    refused = [
-        (f"{found.refusals[side]:,} rows were refused by {who} alone",)
-        for side, who in (("only served", "the server"), ("only witness", "the witness"))
-        if found.refusals.get(side)
-    ]
-    if not found.mismatches:
+def _rows(report: Mapping[str, Any]) -> Iterator[Section]:
+    if not report["mismatches"]:
         return
+    keys = ("host", "client", "said")
     rows = [
         Row(
             (
-                Code(one.request_id),
-                str(one.row),
-                f"{one.at:%Y-%m-%d %H:%M:%S}",
-                one.host,
-                one.client,
-                one.said,
+                Code(told["request_id"]),
+                str(told["row"]),
+                told["at"][:19].replace("T", " "),
+                *(told[key] for key in keys),
             )
         )
-        for one in found.mismatches
+        for told in report["mismatches"]
     ]
-    parts: list[Part] = [Bullets(refused)] if refused else []
-    if found.first_mismatch is not None and found.last_mismatch is not None:
-        span = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (found.first_mismatch, found.last_mismatch))
-        parts.append(Words((f"Seen from {' to '.join(span)} UTC.",)))
+    first, last = (report[f"{end}_mismatch"][:19].replace("T", " ") for end in ("first", "last"))
     heads = ("request", "row", "at, UTC", "host", "client", "what is wrong")
-    parts += [Heading("The first ones"), Table(heads, rows, frozenset(("row",)))]
-    yield Section("rows", "Rows that differ", "", parts)
-
-
-def _reach(found: Replay) -> Section:
-    return Section(
-        "reach",
-        "What so many rows could find",
-        "No number of equal pairs says more than its size allows.",
-        [Bullets([(line,) for line in reached_of(found)])],
+    yield Section(
+        "rows",
+        "Rows that differ",
+        f"Seen from {first} to {last} UTC.",
+        [Heading("The first ones"), Table(heads, rows, frozenset(("row",)))],
     )
+
+
+def _said(report: Mapping[str, Any]) -> Section:
+    return Section(
+        "said",
+        "In words, and what so many rows could find",
+        "No number of equal pairs says more than its size allows.",
+        [Bullets([(line,) for line in report["said"]])],
+    )
+
+
+def _listed(bars: Sequence[tuple[str, int]]) -> str:
+    return "; ".join(f"{name}: {number}" for name, number in bars)

@@ -19,7 +19,7 @@ _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "second
 
 def replay_to_json(found: Replay) -> dict[str, Any]:
     """Turn a replay into plain JSON data."""
-    data = {**asdict(found), "is_pass": found.is_pass}
+    data = {**asdict(found), "is_pass": found.is_pass, "said": list(lines_of(found))}
     data["reach"]["wanted_s"] = _finite(found.reach.wanted_s)
     for name in ("first_mismatch", "last_mismatch"):
         at = getattr(found, name)
@@ -76,12 +76,6 @@ def lines_of(found: Replay) -> Iterator[str]:
     yield from _reached(found)
 
 
-def reached_of(found: Replay) -> Iterator[str]:
-    """Say in sentences what was left out, and what so many rows could have found."""
-    yield from _left_out(found)
-    yield from _reached(found)
-
-
 def _left_out(found: Replay) -> Iterator[str]:
     for rows, why in (
         (found.turned_away, "were turned away at the door and have no answer"),
@@ -122,15 +116,15 @@ def _cells(pairs: OutputPairs) -> list[str]:
     return [
         escape(pairs.output),
         *(str(count) for count in (pairs.values, pairs.equal, pairs.within, pairs.beyond)),
-        ulp_of(pairs),
+        ulp_text(pairs.max_ulp),
         nulls,
         " … ".join(f"{end:.3g}" for end in ends),
     ]
 
 
-def ulp_of(pairs: OutputPairs) -> str:
+def ulp_text(max_ulp: int) -> str:
     """Write the largest distance of two numbers."""
-    return "one is NaN" if pairs.max_ulp > 2**63 else str(pairs.max_ulp)
+    return "one is NaN" if max_ulp > 2**63 else str(max_ulp)
 
 
 def _share(share: Share) -> str:

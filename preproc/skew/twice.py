@@ -58,16 +58,20 @@ def served_pairs(
             progress(done)
     if not compared:
         return None
-    where = ""
+    where, by_step = "", {}
     if work.traced:
         inputs = {name: np.concatenate([p[name] for p in work.traced]) for name in work.traced[0]}
-        where = str(witness.diverge(inputs) or "")
+        divergence = witness.diverge(inputs)
+        if divergence is not None:
+            where = str(divergence)
+            by_step = {parting.step: parting.rows for parting in divergence.steps}
     keys = traffic.keys.astype(str)
     return Pairs(
         "served",
         np.isin(keys, sorted(compared)),
         np.isin(keys, sorted(different)),
         where,
+        by_step,
     )
 
 
@@ -113,9 +117,10 @@ def asked_pairs(path: Path, traffic: Traffic, signature: Signature) -> Pairs:
         recomputed[column.name] = anew
         wrong[column.name] = ~_equal(logged, anew)
     is_different = np.any(list(wrong.values()), axis=0)
-    most = max(wrong, key=lambda name: int(wrong[name].sum()))
-    where = f"column {most!r}, {int(wrong[most].sum())} rows" if is_different.any() else ""
-    return Pairs("asked", is_compared, is_different, where, recomputed)
+    by_column = {name: int(marks.sum()) for name, marks in wrong.items()}
+    most = max(by_column, key=lambda name: by_column[name])
+    where = f"column {most!r}, {by_column[most]} rows" if is_different.any() else ""
+    return Pairs("asked", is_compared, is_different, where, by_column, recomputed)
 
 
 def _as(column: Column, values: NDArray[Any]) -> NDArray[Any]:

@@ -1,26 +1,14 @@
-"""Windows held against training, as sections of a page."""
+"""The report of `preproc monitor`, as it is written as JSON, in sections of a page."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from preproc.drift import Verdict
-from preproc.page import (
-    Badge,
-    Bullets,
-    Cell,
-    Figure,
-    Gallery,
-    Outcome,
-    Page,
-    Row,
-    Section,
-    Table,
-    Words,
-)
-from preproc.skew.distributions import Distribution, distributions_of
+from preproc.drift import Alarm, Verdict
+from preproc.drift.streams import Stream
+from preproc.page import Badge, Bullets, Figure, Gallery, Outcome, Page, Row, Section, Table, Words
+from preproc.skew.distributions import Distribution
 from preproc.skew.drift_plots import distribution_plot, loudest, shares_of, timeline_plot
-from preproc.skew.watching import Watch, summary_of
 
 MAX_SHOWN: Final = 40
 """Distributions on a page; those that alarmed first, then those that differ most."""
@@ -29,74 +17,83 @@ MAX_ROWS: Final = 60
 BADGES: Final[dict[str, Outcome]] = {"QUIET": "pass", "ALARM": "breach"}
 
 
-def watch_page(found: Watch, name: str) -> Page:
-    """Make a whole page of what `preproc monitor` found for the model `name`."""
+def watch_page(report: Mapping[str, Any], name: str) -> Page:
+    """Make a whole page of a report on the model `name`."""
+    states = {window["state"] for window in report["windows"]}
     badge = Badge("warn", "not judged")
-    if found.alarms:
+    if report["alarms"]:
         badge = Badge("breach", "alarm")
-    elif found.is_judged:
+    elif states == {"QUIET"}:
         badge = Badge("pass", "quiet")
-    lines = summary_of(found)
-    words = f"{len(found.verdicts)} windows against the profile of training. {lines[0]}."
-    return Page(f"Traffic of {name} against training", badge, (words,), watch_sections(found))
+    words = f"{len(report['windows'])} windows against the profile of training."
+    return Page(f"Traffic of {name} against training", badge, (words,), watch_sections(report))
 
 
-def watch_sections(found: Watch, *, onset: str = "") -> tuple[Section, ...]:
-    """Give ``timeline``, ``windows``, ``distributions`` and ``calibration``; none of no window.
+def watch_sections(report: Mapping[str, Any], *, onset: str = "") -> tuple[Section, ...]:
+    """Give ``timeline``, ``windows``, ``distributions`` and ``calibration``.
 
     Parameters
     ----------
-    found
-        What was judged.
+    report
+        As `preproc.skew.watching.watch_to_json` gives it; without windows there are no sections.
     onset
         Start of a window that is marked in the timeline.
     """
-    if not found.verdicts:
+    if not report["windows"]:
         return ()
+    starts = [window["start"] for window in report["windows"]]
+    verdicts = [_verdict(window) for window in report["windows"]]
     return (
-        _timeline(found, onset),
-        _windows(found),
-        _distributions(found),
-        _calibration(found),
+        _timeline(starts, verdicts, onset),
+        _windows(starts, verdicts),
+        _distributions(report, verdicts),
+        _calibration(report),
     )
 
 
-def _timeline(found: Watch, onset: str) -> Section:
-    figure = Figure(
-        timeline_plot(found.starts, found.verdicts, onset), _timeline_in_words(found, onset)
+def _verdict(window: Mapping[str, Any]) -> Verdict:
+    told = {name: value for name, value in window.items() if name != "start"}
+    alarms = tuple(
+        Alarm(**{**alarm, "stream": Stream(**alarm["stream"])}) for alarm in window["alarms"]
     )
-    marked = f" The dotted line stands at the onset, {onset}." if onset in found.starts else ""
+    return Verdict(**{**told, "alarms": alarms, "distances": ()})
+
+
+def _timeline(starts: Sequence[str], verdicts: Sequence[Verdict], onset: str) -> Section:
+    marked = f" The dotted line stands at the onset, {onset}." if onset in starts else ""
     return Section(
         "timeline",
         "Windows in time",
         "The score of a window is the largest excursion of all streams, in units of those that "
         "training's own blocks make; above the broken line it alarms. Dots below tell which "
         f"streams alarmed. A window that could not be judged is shaded; it is not quiet.{marked}",
-        [figure],
+        [
+            Figure(
+                timeline_plot(starts, verdicts, onset), _timeline_in_words(starts, verdicts, onset)
+            )
+        ],
     )
 
 
-def _timeline_in_words(found: Watch, onset: str) -> str:
-    states = Counter(verdict.state for verdict in found.verdicts)
+def _timeline_in_words(starts: Sequence[str], verdicts: Sequence[Verdict], onset: str) -> str:
+    states = Counter(verdict.state for verdict in verdicts)
     told = ", ".join(f"{number} {state}" for state, number in states.items())
     alarms = [
         f"{start} with {verdict.score:.2f} above {verdict.threshold:.2f}"
-        for start, verdict in zip(found.starts, found.verdicts, strict=True)
+        for start, verdict in zip(starts, verdicts, strict=True)
         if verdict.state == "ALARM"
     ]
-    words = f"Scores of {len(found.verdicts)} windows from {found.starts[0]}: {told}."
+    words = f"Scores of {len(verdicts)} windows from {starts[0]}: {told}."
     if alarms:
-        words += f" Alarms: {'; '.join(alarms)}. Loudest: {', '.join(loudest(found.verdicts))}."
-    return f"{words} Onset: {onset}." if onset in found.starts else words
+        words += f" Alarms: {'; '.join(alarms)}. Loudest: {', '.join(loudest(verdicts))}."
+    return f"{words} Onset: {onset}." if onset in starts else words
 
 
-def _windows(found: Watch) -> Section:
-    order = sorted(range(len(found.verdicts)), key=lambda at: found.verdicts[at].state == "QUIET")[
-        :MAX_ROWS
-    ]
-    rows = [_window_row(found.starts[at], found.verdicts[at]) for at in sorted(order)]
-    left = len(found.verdicts) - len(rows)
-    more = f" {left} more quiet ones are in the JSON." if left else ""
+def _windows(starts: Sequence[str], verdicts: Sequence[Verdict]) -> Section:
+    quiet_last = sorted(range(len(verdicts)), key=lambda at: verdicts[at].state == "QUIET")
+    rows = [_window_row(starts[at], verdicts[at]) for at in sorted(quiet_last[:MAX_ROWS])]
+    left = len(verdicts) - len(rows)
+    more = f" {left} more are in the JSON." if left else ""
     return Section(
         "windows",
         "Window by window",
@@ -129,103 +126,84 @@ def _window_row(start: str, verdict: Verdict) -> Row:
 
 def _effects(verdict: Verdict) -> Iterator[str]:
     for alarm in verdict.alarms[:3]:
-        yield f"{alarm.stream} {alarm.effect:+.3g} {alarm.measure} (p {alarm.p:.2g})"
+        yield f"{alarm.stream} {alarm.effect:+.3g} {alarm.measure}"
     if len(verdict.alarms) > 3:  # noqa: PLR2004  # as above
         yield f"{len(verdict.alarms) - 3} more"
 
 
-def _distributions(found: Watch) -> Section:
-    every = distributions_of(found.baseline.places, found.windows, found.verdicts)
+def _distributions(report: Mapping[str, Any], verdicts: Sequence[Verdict]) -> Section:
+    every = [
+        Distribution(**{**told, "bins": tuple(told["bins"])}) for told in report["distributions"]
+    ]
     times: Counter[tuple[str, str, int]] = Counter(
         (alarm.stream.part, alarm.stream.name, alarm.stream.at)
-        for verdict in found.verdicts
+        for verdict in verdicts
         for alarm in verdict.alarms
     )
-    shown = sorted(every, key=lambda one: (-times[one.part, one.name, one.at], -_distance(one)))[
-        :MAX_SHOWN
-    ]
-    left = len(every) - len(shown)
+    shown = sorted(every, key=lambda one: (-times[one.part, one.name, one.at], -_moved_most(one)))
+    left = len(shown[MAX_SHOWN:])
     more = f" {left} more, which differ less, are in the JSON." if left else ""
     figures = [
-        Figure(
-            distribution_plot(one),
-            _distribution_in_words(one),
-            title=str(one),
-            caption=_caption(one),
-        )
-        for one in shown
+        Figure(distribution_plot(one), _distribution_in_words(one), str(one), _nulls(one))
+        for one in shown[:MAX_SHOWN]
     ]
     return Section(
         "distributions",
         "Training against traffic",
-        "Share of rows in each frozen bin, those of training filled in grey, those of windows that "
+        "Share of rows in each frozen bin: those of training filled in grey, those of windows that "
         "did not alarm in blue, of windows that did in red; nulls stand beside. Bins hold equal "
-        "shares of training, whatever their width, and a frequent value is a bin of its own. "
-        f"Places that alarmed stand first, then those that differ most.{more}",
+        "shares of training, whatever their width; a frequent value is a bin of its own, and one "
+        f"that nobody ever was in is not drawn. What alarmed, or differs most, stands first.{more}",
         [Gallery(figures)],
     )
 
 
-def _distance(found: Distribution) -> float:
-    """Total variation between training and what differs most from it."""
-    train = shares_of(found.train)
-    series = (counts for counts in (found.live, found.alarming) if counts is not None)
-    return max((abs(shares_of(counts) - train).sum() / 2 for counts in series), default=0.0)
+def _live(found: Distribution) -> Iterator[tuple[str, Sequence[int]]]:
+    """Give what there is of traffic, by what became of its windows."""
+    if found.live is not None:
+        yield "quiet", found.live
+    if found.alarming is not None:
+        yield "alarming", found.alarming
 
 
-def _caption(found: Distribution) -> str:
-    if found.live is None and found.alarming is None:
+def _moved(found: Distribution, counts: Sequence[int]) -> float:
+    """Total variation between training and some windows: the share of rows that moved."""
+    return float(abs(shares_of(counts) - shares_of(found.train)).sum() / 2)
+
+
+def _moved_most(found: Distribution) -> float:
+    return max((_moved(found, counts) for _, counts in _live(found)), default=0.0)
+
+
+def _nulls(found: Distribution) -> str:
+    live = dict(_live(found))
+    if not live:
         return "not logged, so not judged"
-    nulls = [
-        f"{name} {100 * counts[-1] / max(sum(counts), 1):.3g} %"
-        for name, counts in (
-            ("training", found.train),
-            ("traffic", found.live),
-            ("alarming", found.alarming),
-        )
-        if counts is not None
-    ]
-    return f"nulls: {', '.join(nulls)}"
+    series = {"training": found.train, **live}
+    shares = (f"{name} {100 * shares_of(counts)[-1]:.3g} %" for name, counts in series.items())
+    return f"nulls: {', '.join(shares)}"
 
 
 def _distribution_in_words(found: Distribution) -> str:
-    moved = [
-        f"{100 * share:.3g} % of the rows lie in other bins {when}"
-        for counts, when in (
-            (found.live, "in traffic"),
-            (found.alarming, "in windows that alarmed"),
-        )
-        if counts is not None
-        for share in [float(abs(shares_of(counts) - shares_of(found.train)).sum() / 2)]
-    ]
-    return (
-        f"Distribution of {found} in training and traffic. {'; '.join((*moved, _caption(found)))}."
+    moved = (
+        f"{100 * _moved(found, counts):.3g} % of the rows of {name} windows lie in other bins; "
+        for name, counts in _live(found)
     )
+    return f"Distribution of {found}, training and traffic. {''.join(moved)}{_nulls(found)}."
 
 
-def _calibration(found: Watch) -> Section:
-    baseline = found.baseline
+def _calibration(report: Mapping[str, Any]) -> Section:
+    heads = ("tried", "windows", "alarms", "p")
     rows = [
-        Row(
-            (
-                f"replay {replay.how}",
-                str(replay.windows),
-                Cell((str(replay.alarms),)),
-                f"{replay.p:.2g}",
-            )
-        )
-        for replay in baseline.replays
+        Row((one["how"], str(one["windows"]), str(one["alarms"]), f"{one['p']:.2g}"))
+        for one in report["replays"]
     ]
-    tried = (
-        Table(("tried", "windows", "alarms", "p"), rows, frozenset(("windows", "alarms", "p")))
-        if rows
-        else Words(("It was not tried.",))
-    )
+    tried = Table(heads, rows, frozenset(heads[1:])) if rows else Words(("It was not tried.",))
     return Section(
         "calibration",
         "What an alarm is worth",
-        f"{100 * baseline.false_alarms:.3g} % of quiet windows may alarm, all streams together. "
+        f"{100 * report['false_alarms']:.3g} % of quiet windows may alarm, all streams together. "
         "At export this was tried on held-out blocks of training; p is the chance of as many "
         "alarms, were the rate right.",
-        [tried, Bullets([(line,) for line in summary_of(found)])],
+        [tried, Bullets([(line,) for line in report["said"]])],
     )

@@ -185,6 +185,7 @@ def watch_to_json(found: Watch) -> dict[str, Any]:
         "alarms": found.alarms,
         "p": found.p if found.verdicts else None,
         "partial": list(found.partial),
+        "said": summary_of(found),
         "distributions": [
             asdict(one) for one in distributions_of(baseline.places, found.windows, found.verdicts)
         ],

@@ -302,10 +302,10 @@ def test_the_command_tells_by_its_exit_code(
     codes, told = {}, {}
     for name in ("good", "bad", "dropped", "empty"):
         command = ["replay", str(tmp_path / name), "--pipeline", str(tmp_path / "pipeline.skops")]
-        done = CliRunner().invoke(app, [*command, *TRUST, "--json"])
+        done = CliRunner().invoke(app, [*command, *TRUST, "--json", str(tmp_path / f"{name}.json")])
         codes[name], told[name] = done.exit_code, done
     assert codes == {"good": 0, "bad": 1, "dropped": 2, "empty": 3}
-    report = json.loads(told["bad"].stdout)
+    report = json.loads((tmp_path / "bad.json").read_text("utf-8"))
     assert (report["mismatched"], report["rows"], report["is_pass"]) == (1, 200, False)
     assert report["mismatches"][0]["request_id"] == "call 0"
     assert sum(flip["rows"] for flip in report["outputs"][0]["flips"]) == 1

@@ -219,8 +219,12 @@ def case_of(world: World, trained: Trained) -> Case:
         pairs.append(Pairs("served", everything, wrong, "prep/scale" if wrong.any() else ""))
     if world.has_sources:
         is_different = (world.true != world.sent).any(axis=1)
+        parts = {
+            name: int(some.sum())
+            for name, some in zip(NAMES, (world.true != world.sent).T, strict=True)
+        }
         true = dict(zip(NAMES, world.true.T, strict=True))
-        pairs.append(Pairs("asked", everything, is_different, "column 'b'", true))
+        pairs.append(Pairs("asked", everything, is_different, "column 'b'", parts, true))
     labels = None
     if world.has_labels:
         truth = world.draw.random(number) < expected_each(world)
