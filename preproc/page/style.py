@@ -74,7 +74,7 @@ tr:last-child td { border-bottom: 0; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 td.breaks { overflow-wrap: anywhere; min-width: 22ch; }
 td:first-child, td > code { white-space: nowrap; }
-tr.noted td { border-bottom: 0; padding-bottom: 0; }
+tr.noted td { border-bottom: 0; padding-bottom: 0; white-space: nowrap; }
 td.note { color: var(--muted); font-size: 12.5px; }
 .marked { background: var(--mark); }
 .badge { border-radius: 999px; padding: 3px 12px; color: var(--on); font-weight: 600;
@@ -86,7 +86,7 @@ figcaption { color: var(--muted); font-size: 12.5px; }
 figure > h3 { margin-top: 12px; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; display: block; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
-.scroll > svg { min-width: 640px; }
+.scroll > svg { min-width: 740px; }
 .small > svg { max-width: 400px; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr));
   gap: 4px 24px; }

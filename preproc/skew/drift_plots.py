@@ -86,8 +86,7 @@ def _scores(axes: Any, verdicts: Sequence[Verdict]) -> None:
                 axes.axvspan(at - 0.5, at + 0.5, color=colour, alpha=0.3, linewidth=0)
         label = f"{_MEANING[state]}: {chosen.size}"
         bars = axes.bar(chosen, heights[chosen], 0.82, color=colour, label=label)
-        for at, bar in zip(chosen.tolist(), bars, strict=True):
-            bar.set_gid(f"window-{at}")
+        _identify(bars, "window", chosen.tolist())
     if (thresholds > 0).any():
         steps = np.where(thresholds > 0, thresholds, np.nan)
         sides = np.repeat(places, 2) + np.tile([-0.5, 0.5], len(places))
@@ -97,7 +96,7 @@ def _scores(axes: Any, verdicts: Sequence[Verdict]) -> None:
         least = float(np.nanmin(steps))
         if heights.max() > LOUD * least:
             axes.set_yscale("symlog", linthresh=least)
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.set_ylim(0, max(heights.max(), thresholds.max()) * 1.12 or 1)
     axes.set_ylabel("score")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2, fontsize=8)
@@ -131,7 +130,8 @@ def distribution_plot(found: Distribution) -> str:
     Returns
     -------
     str
-        An ``<svg>`` element; series have the ids ``train``, ``live`` and ``alarming``.
+        An ``<svg>`` element; bars have the ids ``train-0``, …, the others ``live`` and
+        ``alarming``.
     """
     return _numbers(found) if found.edges else _texts(found)
 
@@ -147,7 +147,7 @@ def _numbers(found: Distribution) -> str:
     with drawing(SMALL, 1.55) as made:
         axes = made.axes[0, 0]
         train = axes.bar(places, shares.pop("train")[kept], 1.0, color=SERIES["train"])
-        train[0].set_gid("train")
+        _identify(train, "train")
         for name, some in shares.items():
             _outline(axes, places, some[kept], name)
         ticks = _ticks(found, kept[:-1].tolist())
@@ -192,7 +192,7 @@ def _texts(found: Distribution) -> str:
     with drawing(SMALL, 0.45 + 0.2 * len(names)) as made:
         axes = made.axes[0, 0]
         places = np.arange(len(names), dtype=float)
-        axes.barh(places, pooled["train"], 0.74, color=LIGHT["past"])[0].set_gid("train")
+        _identify(axes.barh(places, pooled["train"], 0.74, color=SERIES["train"]), "train")
         for name in ("live", "alarming"):
             if name in pooled:
                 style: Any = {"color": SERIES[name], "linewidth": 2.2}
@@ -227,6 +227,11 @@ def shares_of(counts: Sequence[int]) -> NDArray[np.float64]:
     some = np.array(counts, np.float64)
     shares: NDArray[np.float64] = some / max(some.sum(), 1.0)
     return shares
+
+
+def _identify(bars: Sequence[Any], name: str, numbers: Sequence[int] | None = None) -> None:
+    for at, bar in zip(numbers or range(len(bars)), bars, strict=True):
+        bar.set_gid(f"{name}-{at}")
 
 
 def _share_axis(axes: Any, which: str) -> None:

@@ -13,6 +13,7 @@ from preproc.skew.detection import Share
 ROW: Final = 0.26
 """Inches of a row."""
 MAX_LETTERS: Final = 40
+MAX_TICKS: Final = 8
 WIDE: Final = 100
 """Ratio of the largest to the smallest from which on an axis goes by powers of ten."""
 
@@ -47,6 +48,12 @@ def counts_plot(counts: Sequence[tuple[str, int]], unit: str, *, is_fault: bool 
         some = sizes[sizes > 0]
         if some.size and some.max() > WIDE * some.min():
             axes.set_xscale("symlog", linthresh=1)
+            powers = range(0, len(str(sizes.max())), 1 + len(str(sizes.max())) // MAX_TICKS)
+            axes.set_xticks([0, *(10**power for power in powers)])
+            axes.minorticks_off()
+        else:
+            axes.locator_params(axis="x", integer=True, nbins=MAX_TICKS)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         axes.set_xlim(0, max(1, sizes.max()) * 1.1)
         axes.set_xlabel(unit)
     return made.svg
@@ -71,8 +78,9 @@ def shares_plot(shares: Mapping[str, Share]) -> str:
             colour = LIGHT["breach"] if share.count else LIGHT["now"]
             axes.hlines(at, share.low, share.high, color=colour, linewidth=2.4)
             axes.plot([share.rate], [at], "o", color=colour, markersize=5.5, markeredgewidth=0)
-            words = f"  {share.count:,} of {share.of:,}"
-            axes.text(share.high, at, words, va="center", fontsize=8, color=LIGHT["muted"])
+            aside: Any = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+            words = f"{share.count:,} of {share.of:,}"
+            axes.annotate(words, (share.high, at), **aside, fontsize=8, color=LIGHT["muted"])
         _named(axes, list(shares))
         axes.set_xlim(0, max(share.high for share in shares.values()) * 1.25)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
@@ -98,13 +106,17 @@ def deltas_plot(deltas: Mapping[str, Mapping[float, float]]) -> str:
     with drawing(WIDTH, height, rows=len(deltas), is_shared=False) as made:
         for axes, (name, quantiles) in zip(made.axes[:, 0], deltas.items(), strict=True):
             for low, width in ((0.0, 1.0), (0.01, 3.0), (0.05, 6.0), (0.25, 11.0)):
-                ends = quantiles[low], quantiles[1 - low]
-                axes.hlines(0, *ends, color=LIGHT["now"], linewidth=width, alpha=0.55)
+                span = quantiles[low], quantiles[1 - low]
+                axes.hlines(0, *span, color=LIGHT["now"], linewidth=width, alpha=0.55)
             axes.plot([quantiles[0.5]], [0], "|", color=LIGHT["ink"], markersize=13)
             axes.axvline(0, color=LIGHT["muted"], linewidth=0.8, linestyle=(0, (3, 2)))
             sizes = np.abs([value for value in quantiles.values() if value])
+            ends = [quantiles[0.0], quantiles[1.0]]
             if sizes.size and sizes.max() > WIDE * sizes.min():
                 axes.set_xscale("symlog", linthresh=float(sizes.min()))
+                axes.set_xticks(sorted(set(ends)))
+                axes.minorticks_off()
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
             _named(axes, [name])
             axes.margins(x=0.06)
     return made.svg

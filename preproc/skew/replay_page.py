@@ -30,8 +30,9 @@ _COUNTS: Final = ("values", "equal", "within", "beyond")
 def replay_page(report: Mapping[str, Any]) -> Page:
     """Make a whole page of a report."""
     badge = Badge("pass", "pass") if report["is_pass"] else Badge("breach", "mismatch")
-    told = f"{report['rows']:,} logged rows, asked once more: {report['mismatched']:,} differ"
-    words = (f"{told}. Served by ", Code(report["artifact"][:16]), f"; {report['witness']} asked.")
+    asked = f"{report['rows']:,} logged rows, asked once more of {report['witness']}"
+    differ = f"{report['mismatched']:,} differ"
+    words = (f"{asked}: {differ}. Served by ", Code(report["artifact"][:16]), ".")
     return Page(f"Replay of {report['model']}", badge, words, replay_sections(report))
 
 
@@ -92,7 +93,7 @@ def _steps(told: Mapping[str, Any] | None) -> Iterator[Section]:
         for name, number in list(one.columns.items())[:MAX_COLUMNS]
     ]
     parts: list[Part] = [
-        Words((f"First divergence: {divergence}.",)),
+        Words((f"{'First divergence: ' if divergence.step else ''}{divergence}.",)),
         Figure(
             counts_plot(bars, f"rows that differ, of {divergence.asked} that were followed"),
             f"Rows that differ, of {divergence.asked}, step by step. {_listed(bars)}.",
