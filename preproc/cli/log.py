@@ -60,9 +60,9 @@ def replay(
 ) -> None:
     """Answer logged rows once more; exit 1 when one differs, 2 when nothing was compared."""
     with clear_errors():
+        check_files(json_file, html)
         if (pipeline is None) == (shadow is None):
             raise CheckError("replay: expected either --pipeline or --shadow")
-        check_files(json_file, html)
         replaying = optional("preproc.skew.replay", "skew")
         report = optional("preproc.skew.replay_report", "skew")
         part = part_of(folder, model, artifact)

@@ -54,7 +54,7 @@ def check_files(json_file: Path | None, html: Path | None) -> None:
     """
     for option, file in (("--json", json_file), ("--html", html)):
         if file is not None and not file.absolute().parent.is_dir():
-            raise CheckError(f"{option} {str(file)!r}: expected a file in a folder, got no folder")
+            raise CheckError(f"{option} {str(file)!r}: expected a folder that is there, got none")
     if html is not None:
         optional("preproc.page.drawing", "report")
 

@@ -141,6 +141,11 @@ def test_the_first_step_and_column_that_diverge_are_named(
     assert found.divergence is not None
     assert (found.divergence.step, found.divergence.column) == ("prep/numbers/scale", "income")
     assert found.divergence.rows == found.divergence.asked == found.mismatched
+    parting = {step.step: step for step in found.divergence.steps}
+    assert next(iter(parting)) == "prep/numbers/impute"
+    assert parting["prep/numbers/impute"].rows == 0
+    assert parting["prep/numbers/scale"].columns == {"income": found.mismatched}
+    assert {"output label", "output scores"} < set(parting)
 
 
 def test_another_pipeline_is_told_from_a_fault_of_serving(
@@ -302,13 +307,22 @@ def test_the_command_tells_by_its_exit_code(
     codes, told = {}, {}
     for name in ("good", "bad", "dropped", "empty"):
         command = ["replay", str(tmp_path / name), "--pipeline", str(tmp_path / "pipeline.skops")]
-        done = CliRunner().invoke(app, [*command, *TRUST, "--json", str(tmp_path / f"{name}.json")])
+        files = (f"--{kind}={tmp_path / name}.{kind}" for kind in ("json", "html"))
+        done = CliRunner().invoke(app, [*command, *TRUST, *files])
         codes[name], told[name] = done.exit_code, done
     assert codes == {"good": 0, "bad": 1, "dropped": 2, "empty": 3}
     report = json.loads((tmp_path / "bad.json").read_text("utf-8"))
     assert (report["mismatched"], report["rows"], report["is_pass"]) == (1, 200, False)
     assert report["mismatches"][0]["request_id"] == "call 0"
     assert sum(flip["rows"] for flip in report["outputs"][0]["flips"]) == 1
+    page = (tmp_path / "bad.html").read_text("utf-8")
+    assert '<h1>Replay of boosting</h1><span class="badge breach">mismatch</span>' in page
+    assert "1 differ" in page
+    assert page.count("as it was served: 1.") == 1
+    assert [name for name in codes if not (tmp_path / f"{name}.html").exists()] == [
+        "dropped",
+        "empty",
+    ]
     assert told["empty"].stderr.endswith("empty': expected rows, got none\n")
 
 

@@ -1,6 +1,7 @@
 """Monitor and diagnose from the shell, over a log that a writer wrote and over a table."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,13 @@ def test_a_quiet_log_passes_and_a_spoiled_one_does_not(
     assert all(len(window["distances"]) == 5 for window in told["windows"])
     spoiled = rows.assign(debt=rows["debt"].where(rows.index % 10 > 0, 0.0))
     write_log(tmp_path / "bad", artifact, session, spoiled)
-    bad = ask("monitor", tmp_path / "bad", *WINDOW, "--last", 1)
+    page = tmp_path / "bad.html"
+    bad = ask("monitor", tmp_path / "bad", *WINDOW, "--last", 1, "--html", page)
     assert bad.exit_code == 1
+    shown = page.read_text("utf-8")
+    assert '<h1>Traffic of m against training</h1><span class="badge breach">alarm</span>' in shown
+    assert "Alarms: 2023-11-14T22:13:40 with" in shown
+    assert re.findall(r"<h3>(.*?)</h3>", shown)[0] == "input debt"
     assert "input debt: spike +" in bad.stdout
     assert "calibration: VALID (60 blocks; " in bad.stdout
 
@@ -102,14 +108,23 @@ def test_an_empty_or_truncated_log_is_an_error(
     artifact: Artifact, session: Session, tmp_path: Path
 ) -> None:
     (tmp_path / "none").mkdir()
-    assert ask("monitor", tmp_path / "none", *WINDOW).exit_code == 3
-    assert ask("diagnose", tmp_path / "none", *WINDOW).exit_code == 3
+    page = tmp_path / "page.html"
+    assert ask("monitor", tmp_path / "none", *WINDOW, "--html", page).exit_code == 3
+    assert ask("diagnose", tmp_path / "none", *WINDOW, "--html", page).exit_code == 3
     write_log(tmp_path / "log", artifact, session, draw_rows(2, 2)[["age", "debt"]])
     (file,) = (tmp_path / "log").rglob("*.parquet")
     file.write_bytes(file.read_bytes()[:-100])
-    cut = ask("monitor", tmp_path / "log", *WINDOW)
+    cut = ask("monitor", tmp_path / "log", *WINDOW, "--html", page)
     assert cut.exit_code == 3
     assert "it was cut or altered" in cut.stderr
+    assert not page.exists()
+
+
+def test_a_page_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    for command in ("monitor", "diagnose", "replay"):
+        done = ask(command, tmp_path / "no log", "--html", tmp_path / "no" / "page.html")
+        assert done.exit_code == 3
+        assert "page.html': expected a folder that is there, got none" in done.stderr
 
 
 def test_a_log_shorter_than_a_window_is_not_judged(
@@ -168,13 +183,19 @@ def test_a_log_is_diagnosed_with_pipeline_sources_and_labels(
         tmp_path / "sources.parquet",
         "--json",
         tmp_path / "found.json",
+        "--html",
+        tmp_path / "found.html",
     )
     assert full.exit_code == 1, full.output
     assert full.stdout.startswith("verdict: skew")
     told = json.loads((tmp_path / "found.json").read_text())
     assert any("column 'debt', 40 rows" in line["effect"] for line in told["evidence"])
-    bare = ask("diagnose", log, *WINDOW)
+    page = (tmp_path / "found.html").read_text("utf-8")
+    assert '<h1>Diagnosis of m</h1><span class="badge breach">skew</span>' in page
+    assert "Rows that differ by step or column. debt: 40." in page
+    bare = ask("diagnose", log, *WINDOW, "--html", tmp_path / "bare.html")
     assert bare.exit_code in {1, 2}
+    assert "skew: no logged row was answered again" in (tmp_path / "bare.html").read_text("utf-8")
     assert "open: skew: no logged row was answered again" in bare.stdout
 
 
