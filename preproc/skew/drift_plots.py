@@ -15,9 +15,10 @@ from preproc.skew.distributions import Distribution
 MAX_STREAMS: Final = 12
 MAX_CATEGORIES: Final = 8
 MAX_LETTERS: Final = 16
+MAX_POWERS: Final = 6
 FEW: Final = 4
 """Bins that are named one by one."""
-GAP: Final = 0.12
+GAP: Final = 0.15
 """Share of the width between the last number and the nulls."""
 LOUD: Final = 5
 """Thresholds from which on the axis of scores goes by powers of ten."""
@@ -96,6 +97,9 @@ def _scores(axes: Any, verdicts: Sequence[Verdict]) -> None:
         least = float(np.nanmin(steps))
         if heights.max() > LOUD * least:
             axes.set_yscale("symlog", linthresh=least)
+            powers = np.arange(np.ceil(np.log10(2 * least)), np.log10(heights.max()))
+            axes.set_yticks([0, *10.0 ** powers[:: 1 + len(powers) // MAX_POWERS]])
+            axes.minorticks_off()
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.set_ylim(0, max(heights.max(), thresholds.max()) * 1.12 or 1)
     axes.set_ylabel("score")
@@ -174,15 +178,21 @@ def _ticks(found: Distribution, kept: Sequence[int]) -> dict[float, str]:
         at = kept[place]
         low, high = ((0.0, *found.edges, 0.0)[end] for end in (at, at + 1))
         if at == 0:
-            ticks[float(place)] = f"<{high:.3g}"
+            ticks[float(place)] = f"<{_number(high)}"
         elif at == len(found.edges):
-            ticks[float(place)] = f">{low:.3g}"
+            ticks[float(place)] = f">{_number(low)}"
         elif high == np.nextafter(low, np.inf):
-            ticks[float(place)] = f"{low:.3g}"
+            ticks[float(place)] = _number(low)
         else:
             is_last = place == len(kept) - 1
-            ticks[place + 0.5 if is_last else place - 0.5] = f"{high if is_last else low:.3g}"
+            ticks[place + 0.5 if is_last else place - 0.5] = _number(high if is_last else low)
     return ticks
+
+
+def _number(value: float) -> str:
+    """Write a number in a few letters."""
+    text = f"{value:.4g}"
+    return f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-") if "e" in text else text
 
 
 def _texts(found: Distribution) -> str:

@@ -159,11 +159,11 @@ def _distributions(report: Mapping[str, Any], verdicts: Sequence[Verdict]) -> Se
 
 
 def _live(found: Distribution) -> Iterator[tuple[str, Sequence[int]]]:
-    """Give what there is of traffic, by what became of its windows."""
+    """Give what there is of traffic, by what became of its windows; no alarm is not yet quiet."""
     if found.live is not None:
-        yield "quiet", found.live
+        yield "without alarm", found.live
     if found.alarming is not None:
-        yield "alarming", found.alarming
+        yield "with alarm", found.alarming
 
 
 def _moved(found: Distribution, counts: Sequence[int]) -> float:
@@ -186,7 +186,7 @@ def _nulls(found: Distribution) -> str:
 
 def _distribution_in_words(found: Distribution) -> str:
     moved = (
-        f"{100 * _moved(found, counts):.3g} % of the rows of {name} windows lie in other bins; "
+        f"{100 * _moved(found, counts):.3g} % of the rows of windows {name} lie in other bins; "
         for name, counts in _live(found)
     )
     return f"Distribution of {found}, training and traffic. {''.join(moved)}{_nulls(found)}."

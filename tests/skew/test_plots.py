@@ -103,6 +103,7 @@ def test_scores_far_above_the_threshold_leave_the_others_visible() -> None:
     svg = timeline_plot(["a", "b"], [verdict("QUIET", 1.0), verdict("ALARM", 2e4)])
     heights = extents(svg, "window", 1)
     assert 8 < heights[1] / heights[0] < 20
+    assert {"0", "10", "100", "1e+04"} <= set(text_of(svg))
 
 
 def test_bins_are_as_high_as_their_share_of_training() -> None:
