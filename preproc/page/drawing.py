@@ -17,7 +17,9 @@ WIDTH: Final = 8.6
 """Inches of a picture that fills the page, which scales it to its column."""
 SMALL: Final = 3.0
 """Inches of one that stands beside others."""
-MAX_TICKS: Final = 8
+LINE: Final = 72
+"""Letters of a line below a picture that fills the page, names at its side left out."""
+MAX_LETTERS: Final = 20
 
 _STYLE: Final[Mapping[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: readable, searchable, small
@@ -112,8 +114,10 @@ def _themed(tag: str) -> str:
 
 def name_windows(axes: Any, starts: Sequence[str]) -> None:
     """Put the names of windows, drawn at 0, 1, …, below an axis: as many as there is room for."""
-    step = -(-len(starts) // MAX_TICKS)
-    axes.set_xticks(range(0, len(starts), step), [shortened(s, 16) for s in starts[::step]])
+    names = [shortened(start, MAX_LETTERS) for start in starts]
+    room = LINE // (2 + max(len(name) for name in names))
+    step = -(-len(names) // room)
+    axes.set_xticks(range(0, len(names), step), names[::step])
     axes.set_xlim(-0.75, len(starts) - 0.25)
 
 

@@ -84,9 +84,11 @@ def _evidence(report: Mapping[str, Any]) -> Section:
         )
         for line in report["evidence"]
     ]
+    said_open = {line["cause"] for line in report["evidence"] if line["answer"] == "open"}
     rows += [
-        Row((text.partition(": ")[0], Badge("warn", "open"), "", "", "see what is missing", ""))
-        for text in report["missing"]
+        Row((cause, Badge("warn", "open"), "", "", "see what is missing", ""))
+        for cause in (text.partition(": ")[0] for text in report["missing"])
+        if cause not in said_open
     ]
     asked = " ".join(f"{cause.capitalize()}: {asks}" for cause, asks in QUESTIONS.items())
     heads = ("question", "answer", "n", "p", "effect", "test")

@@ -32,8 +32,8 @@ SERIES: Final = {"train": LIGHT["past"], "live": LIGHT["now"], "alarming": LIGHT
 _MEANING: Final[dict[State, str]] = {
     "QUIET": "quiet",
     "ALARM": "alarm",
-    "INSUFFICIENT": "INSUFFICIENT: cannot be judged",
-    "INVALID": "INVALID: the calibration does not hold",
+    "INSUFFICIENT": "INSUFFICIENT, not judged",
+    "INVALID": "INVALID calibration",
 }
 
 
@@ -103,7 +103,7 @@ def _scores(axes: Any, verdicts: Sequence[Verdict]) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.set_ylim(0, max(heights.max(), thresholds.max()) * 1.12 or 1)
     axes.set_ylabel("score")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2, fontsize=8)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, fontsize=8)
     axes.grid(axis="y", color=LIGHT["line"], linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -208,7 +208,9 @@ def _texts(found: Distribution) -> str:
                 style: Any = {"color": SERIES[name], "linewidth": 2.2}
                 low, high = places - 0.37, places + 0.37
                 axes.vlines(pooled[name], low, high, **style).set_gid(name)
-        axes.set_yticks(places, [shortened(name, MAX_LETTERS) for name in names], fontsize=8)
+        axes.set_yticks(
+            places, [shortened(name, MAX_LETTERS) or "(empty)" for name in names], fontsize=8
+        )
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         _share_axis(axes, "x")

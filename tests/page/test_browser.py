@@ -27,6 +27,7 @@ from preproc.skew.diagnose_report import diagnosis_to_json
 from preproc.skew.replay import replay_part
 from preproc.skew.replay_page import replay_page
 from preproc.skew.replay_report import replay_to_json
+from preproc.skew.watch_page import watch_page
 from tests.conftest import make_table
 from tests.page.looking import look_at, pixels_near
 from tests.skew.logging_rows import write_log
@@ -40,12 +41,13 @@ def test_a_browser_shows_every_page_without_a_complaint(
         "parity": parity_page(logistic_artifact),
         "replay": replay_of(logistic, logistic_artifact, tmp_path / "log"),
         "diagnosis": diagnosis_of(),
+        "monitor": monitor_page(),
         "ugly": ugly_page(),
     }
     looks = look_at(pages, tmp_path)
     assert len(looks.complaints) == 2  # those that are planted, one a window
     assert all("planted" in line for line in looks.complaints)
-    pictures = {"parity": 3, "replay": 5, "diagnosis": 10}
+    pictures = {"parity": 3, "replay": 5, "diagnosis": 10, "monitor": 4}
     for shown, seen in looks.seen.items():
         name, _ = shown.split()
         if name == "ugly":
@@ -100,6 +102,41 @@ def diagnosis_of() -> str:
     """A client that sends a default, with sources that tell."""
     found = diagnose(case_of(asked_wrong(np.random.default_rng(0)), train()))
     return render_page(diagnosis_page(as_written(diagnosis_to_json(found)), "late"))
+
+
+def monitor_page() -> str:
+    """Windows of every state, one far above its threshold, and places with awkward names."""
+    nulls: Any = {"stream": {"part": "input", "name": "an input of many words", "at": 0}}
+    nulls["stream"]["kind"] = "null"
+    nulls |= {"value": 0.3, "usual": 0.1, "score": 9e3, "p": 0.01, "effect": 20.0}
+    nulls["measure"] = "points"
+    states = {"QUIET": 1.0, "ALARM": 9e3, "INSUFFICIENT": 0.0, "INVALID": 3.0}
+    windows = [
+        {"start": f"2026-03-0{day}T12:00:00", "state": state, "score": score, "alarms": []}
+        | {"why": "because", "rows": 1000, "block_rows": 1000, "threshold": 9.97, "p": 0.3}
+        for day, (state, score) in enumerate(states.items(), start=1)
+    ]
+    windows[1] |= {"alarms": [nulls]}
+    edges = [-1234.5678, *np.linspace(1e-9, 1037.91, 20).tolist(), 123456.7]
+    cells = len(edges) + 2
+    words = ("Zürich", "東京", "$a$ <b>", "a name as long as no name should be", "", "\t")
+    places: list[dict[str, Any]] = [
+        {"name": "pressure", "edges": edges, "bins": ["x"] * cells, "train": [5] * cells}
+        | {"live": [4] * cells, "alarming": list(range(cells))},
+        {"name": "label", "edges": [0.0, 5e-324, 1.0, np.nextafter(1, 2)], "bins": ["x"] * 6}
+        | {"train": [0, 50, 0, 50, 0, 0], "live": None, "alarming": None},
+        {"name": "city", "edges": [], "bins": [*words, "other known", "unseen", "null"]}
+        | {"train": [30, 20, 9, 8, 7, 6, 0, 0, 5], "live": [1] * 9, "alarming": [0] * 8 + [9]},
+    ]
+    report = {
+        "windows": windows,
+        "alarms": 1,
+        "false_alarms": 0.05,
+        "replays": [{"how": "by chance", "windows": 20, "alarms": 1, "p": 0.6}],
+        "said": ["1 of 4 windows alarmed"],
+        "distributions": [{"part": "input", "at": 0, **place} for place in places],
+    }
+    return render_page(watch_page(report, "late"))
 
 
 def ugly_page() -> str:
