@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from preproc_server.app import Server
-from preproc_server.client import Client, InvalidRequestError
+from preproc_server.client import Client, Connection, InvalidRequestError
 from preproc_server.errors import SettingsError
 
 from preproc.artifact import Artifact
@@ -177,6 +177,20 @@ def test_a_typed_call_is_logged_by_the_id_of_its_header(
     (part,) = open_log(tmp_path)
     (logged,) = own_of(part)
     assert (logged["request_id"], logged["in.city"]) == ("typed one", "Oslo")
+
+
+def test_a_client_says_who_it_is_and_how_its_request_is_found(
+    models: Path, tmp_path: Path, start: Start
+) -> None:
+    server = start(models, log_dir=tmp_path, log_sample=1.0)
+    connection = Connection(name="kiosk/2.0")
+    with Client(f"localhost:{server.port}", connection=connection) as client:
+        client.predict("tiny", one_row(), request_id="JFK 17")
+    server.stop(0)
+    (part,) = open_log(tmp_path)
+    (logged,) = own_of(part)
+    assert logged["request_id"] == "JFK 17"
+    assert logged["client"].startswith("kiosk/2.0 grpc-python/")
 
 
 def test_a_full_queue_drops_rows_and_counts_them(

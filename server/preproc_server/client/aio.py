@@ -90,6 +90,7 @@ class AsyncClient:
         frame: None = ...,
         key: str = ...,
         parameters: Mapping[str, Parameter] | None = ...,
+        request_id: str = ...,
     ) -> Answers: ...
 
     @overload
@@ -104,6 +105,7 @@ class AsyncClient:
         frame: Frame,
         key: str = ...,
         parameters: Mapping[str, Parameter] | None = ...,
+        request_id: str = ...,
     ) -> Any: ...
 
     async def predict(
@@ -117,6 +119,7 @@ class AsyncClient:
         frame: Frame | None = None,
         key: str = "",
         parameters: Mapping[str, Parameter] | None = None,
+        request_id: str = "",
     ) -> Any:
         """Answer a batch.
 
@@ -141,6 +144,8 @@ class AsyncClient:
             version stays with it.
         parameters
             Of the request. One with ``sequence_id`` is never repeated.
+        request_id
+            By which labels and inputs computed anew find its rows in the request log.
 
         Returns
         -------
@@ -156,7 +161,7 @@ class AsyncClient:
             One of its branch in `preproc_server.client.errors`, when the server refuses rows, is
             not ready, or cannot be reached.
         """
-        batch = Batch(model, version, data, tuple(outputs or ()), parameters)
+        batch = Batch(model, version, data, tuple(outputs or ()), parameters, request_id)
         flow = flows.predicted(
             self._policy, self._contracts, batch, timeout_s=timeout_s, frame=frame, key=key
         )

@@ -43,6 +43,8 @@ class Batch:
         Names of outputs; empty for all.
     parameters
         Of the request, such as Triton's ``sequence_id``.
+    request_id
+        By which the request log finds it again; empty for one that the server makes.
     """
 
     model: str
@@ -50,6 +52,7 @@ class Batch:
     data: Any
     outputs: Sequence[str] = ()
     parameters: Mapping[str, Parameter] | None = None
+    request_id: str = ""
 
     @property
     def is_repeatable(self) -> bool:
@@ -83,7 +86,9 @@ def request_of(batch: Batch, known: Known) -> pb.ModelInferRequest:
         When columns, dtypes or shapes differ from the contract.
     """
     columns = columns_in(batch.data, known.signature)
-    request = pb.ModelInferRequest(model_name=batch.model, model_version=batch.version)
+    request = pb.ModelInferRequest(
+        model_name=batch.model, model_version=batch.version, id=batch.request_id
+    )
     for name, value in (batch.parameters or {}).items():
         setattr(request.parameters[name], _KINDS[type(value)], value)
     request.parameters[DIGEST_PARAMETER].string_param = known.digest

@@ -88,6 +88,7 @@ class Client:
         frame: None = ...,
         key: str = ...,
         parameters: Mapping[str, Parameter] | None = ...,
+        request_id: str = ...,
     ) -> Answers: ...
 
     @overload
@@ -102,6 +103,7 @@ class Client:
         frame: Frame,
         key: str = ...,
         parameters: Mapping[str, Parameter] | None = ...,
+        request_id: str = ...,
     ) -> Any: ...
 
     def predict(
@@ -115,6 +117,7 @@ class Client:
         frame: Frame | None = None,
         key: str = "",
         parameters: Mapping[str, Parameter] | None = None,
+        request_id: str = "",
     ) -> Any:
         """Answer a batch.
 
@@ -139,6 +142,8 @@ class Client:
             version stays with it.
         parameters
             Of the request. One with ``sequence_id`` is never repeated.
+        request_id
+            By which labels and inputs computed anew find its rows in the request log.
 
         Returns
         -------
@@ -154,7 +159,7 @@ class Client:
             One of its branch in `preproc_server.client.errors`, when the server refuses rows, is
             not ready, or cannot be reached.
         """
-        batch = Batch(model, version, data, tuple(outputs or ()), parameters)
+        batch = Batch(model, version, data, tuple(outputs or ()), parameters, request_id)
         flow = flows.predicted(
             self._policy, self._contracts, batch, timeout_s=timeout_s, frame=frame, key=key
         )
