@@ -22,6 +22,7 @@ from preproc.cli.terminal import (
 )
 from preproc.errors import CheckError
 from preproc.runtime.gate import evidence_of
+from preproc.signature import Signature
 
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -30,6 +31,9 @@ Digest = Annotated[str, typer.Option(help="First digits of a digest; by default 
 Version = Annotated[Path | None, typer.Option(help="Folder of the version, if it has moved.")]
 Window = Annotated[
     str, typer.Option(help="Length, such as 1d or 6h; by default that of training's blocks.")
+]
+Time = Annotated[
+    str, typer.Option(help="Column that tells when, in place of the time of the call.")
 ]
 Zone = Annotated[str, typer.Option(help="Time zone in which days begin: Europe/Oslo.")]
 
@@ -41,6 +45,7 @@ def monitor(
     artifact: Digest = "",
     version: Version = None,
     window: Window = "",
+    time: Time = "",
     zone: Zone = "UTC",
     by: Annotated[str, typer.Option(help="Of a table: column that names the window.")] = "",
     last: Annotated[int, typer.Option(min=0, help="Judge so many windows at the end.")] = 0,
@@ -58,7 +63,8 @@ def monitor(
             part = part_of(rows, model, artifact)
             served = served_by(part, version)
             baseline = watching.baseline_of_profile(served.profile, served.path)
-            traffic, windows = _of_log([part], baseline, window, zone)
+            signature = served.contract.signature
+            traffic, windows = _of_log([part], signature, baseline, window, time, zone)
         with progress_bar() as bar:
             task = bar.add_task("judging windows", total=min(last or len(windows), len(windows)))
             found = watching.watch(
@@ -97,6 +103,7 @@ def diagnose(
     artifact: Digest = "",
     version: Version = None,
     window: Window = "",
+    time: Time = "",
     zone: Zone = "UTC",
     data: Annotated[
         Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
@@ -124,7 +131,7 @@ def diagnose(
         served = served_by(part, version)
         signature = served.contract.signature
         baseline, outcomes = report.profile_parts(served.profile)
-        traffic, windows = _of_log([part], baseline, window, zone)
+        traffic, windows = _of_log([part], signature, baseline, window, time, zone)
         pairs = []
         if pipeline is not None:
             witness = pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)
@@ -188,11 +195,15 @@ def _of_table(rows: Path, version: Path | None, by: str) -> tuple[Artifact, Any,
     return served, traffic, windows
 
 
-def _of_log(parts: Any, baseline: Any, window: str, zone: str) -> tuple[Any, Any]:
+def _of_log(
+    parts: Any, signature: Signature, baseline: Any, window: str, time: str, zone: str
+) -> tuple[Any, Any]:
     """Read the traffic of a log, cut as training was, or as the caller says."""
     length = seconds_of(window) if window else (baseline.window_s if baseline else None)
     if length is None:
         raise CheckError("window: expected --window, since training's blocks have no known length")
     reading = optional("preproc.skew.traffic", "skew")
     traffic = reading.traffic_of(parts)
+    if time:
+        traffic = reading.timed(traffic, time, signature)
     return traffic, reading.cut(traffic, length, zone)

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import LogError
+from preproc.runtime.feeding import unit_of
+from preproc.signature import NAT, Signature
 from preproc.skew.log import Part, Rows, rows_of
 
 LEAD: Final = 0.25
@@ -25,7 +27,7 @@ class Traffic:
     keys
         Request and position in it, (n,), text.
     at
-        When, (n,), datetime64[us] in UTC.
+        When they were asked, or what `timed` reads, (n,), datetime64[us] in UTC.
     inputs, answers
         Column or output → array of n rows; what was not logged as it came is missing.
     groups
@@ -118,6 +120,37 @@ def taken(traffic: Traffic, at: NDArray[Any]) -> Traffic:
         answers={name: values[at] for name, values in traffic.answers.items()},
         groups={name: values[at] for name, values in traffic.groups.items()},
     )
+
+
+def timed(traffic: Traffic, name: str, signature: Signature) -> Traffic:
+    """Put rows in the order of a time that they hold, such as a departure, in place of the call's.
+
+    For calls that come long before or after what they are about: bookings, nightly batches, history
+    that is answered once more. Training's blocks are days of such a time too.
+
+    Parameters
+    ----------
+    traffic
+        As `traffic_of` reads it.
+    name
+        Column of times; those without a zone are taken for UTC.
+    signature
+        Of the artifact.
+
+    Raises
+    ------
+    LogError
+        When it is no column of times, or was not logged, or a row has none.
+    """
+    moments = {column.name: column.moment for column in signature.columns if column.moment}
+    known = sorted(set(moments) & set(traffic.inputs))
+    if name not in known:
+        raise LogError(f"time: expected a logged column of times, {known}, got {name!r}")
+    ticks = traffic.inputs[name].reshape(-1)
+    if absent := int((ticks == NAT).sum()):
+        raise LogError(f"time: expected one in each row of {name!r}, got {absent} rows without")
+    at = ticks.view(f"datetime64[{unit_of(moments[name])}]").astype("datetime64[us]")
+    return taken(replace(traffic, at=at), np.argsort(at, kind="stable"))
 
 
 def cut(traffic: Traffic, window_s: float, zone: str = "UTC") -> Windows:

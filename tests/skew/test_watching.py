@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from typer.testing import CliRunner
 
 from preproc.artifact import Artifact, read_artifact
 from preproc.cli import app
+from preproc.errors import LogError
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session
+from preproc.signature import NAT, Column
 from preproc.skew import Privacy, Treatment
+from preproc.skew.traffic import Traffic, timed
 from tests.skew.logging_rows import write_log
 
 BLOCK, BLOCKS = 200, 60
@@ -197,6 +201,32 @@ def test_a_log_is_diagnosed_with_pipeline_sources_and_labels(
     assert bare.exit_code in {1, 2}
     assert "skew: no logged row was answered again" in (tmp_path / "bare.html").read_text("utf-8")
     assert "open: skew: no logged row was answered again" in bare.stdout
+
+
+def test_rows_are_cut_by_a_time_that_they_hold(artifact: Artifact) -> None:
+    day = np.datetime64("2013-08-01") + np.array([2, 0, 1])
+    times = Column("due", "int64", "nat", domain={"time": "datetime64[s, UTC]"})
+    signature = replace(
+        artifact.contract.signature, columns=(*artifact.contract.signature.columns, times)
+    )
+    due = day.astype("datetime64[s]").astype(np.int64).reshape(-1, 1)
+    asked = Traffic(
+        np.array(["a", "b", "c"]),
+        np.full(3, np.datetime64("2030-01-01", "us")),
+        {"due": due},
+        {},
+        {},
+    )
+    found = timed(asked, "due", signature)
+    assert found.keys.tolist() == ["b", "c", "a"]
+    assert found.at.tolist() == np.sort(day.astype("datetime64[us]")).tolist()
+    with pytest.raises(LogError) as caught:
+        timed(asked, "age", signature)
+    assert str(caught.value) == "time: expected a logged column of times, ['due'], got 'age'"
+    due[1] = NAT
+    with pytest.raises(LogError) as caught:
+        timed(asked, "due", signature)
+    assert str(caught.value) == "time: expected one in each row of 'due', got 1 rows without"
 
 
 def requests_of(log: Path) -> dict[str, Any]:
