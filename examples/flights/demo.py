@@ -5,22 +5,16 @@ to the folder ``build/flights``.
 """
 
 import json
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-import grpc
 import numpy as np
 import pandas as pd
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from preproc_server.client import Client
 from rich import box
 from rich.console import Console
@@ -30,6 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from examples.flights.data import Split, flight_delays, split
 from examples.flights.pipelines import boosting, logistic
+from examples.flights.serving import server
 from preproc import Artifact, compare, read_artifact
 from preproc.export import export_pipeline
 from preproc.parity import judge_recording, labels_of, print_report, record
@@ -39,7 +34,6 @@ from preproc.signature import ROW_ERROR
 BUILD: Final = Path("build/flights")
 BATCH_ROWS: Final = 1024
 SINGLE_CALLS: Final = 300
-READY_TIMEOUT_S: Final = 60.0
 OUTPUTS: Final = ("label", "probabilities", "scores")
 MODELS: Final[Mapping[str, Callable[[], Pipeline]]] = {
     "flight_delay": boosting,
@@ -89,7 +83,7 @@ def main() -> None:
     artifacts = [export(name, pipeline, flights) for name, pipeline in fitted.items()]
     for artifact in artifacts:
         prove(artifact, console)
-    with server(BUILD / "models") as (port, ready_s):
+    with server(BUILD / "models", BUILD / "server.log") as (port, ready_s):
         console.print(f"served on port {port}, ready {ready_s:.2f} s after its start")
         outcomes = [
             answer(artifact, fitted[artifact.contract.name], flights.X_serve, port, console)
@@ -137,41 +131,6 @@ def prove(artifact: Artifact, console: Console) -> None:
     print_report(judged, labels_of(recording), console)
     if judged.outcome != "pass":
         sys.exit("demo: expected parity, got a breach")
-
-
-@contextmanager
-def server(repository: Path) -> Iterator[tuple[int, float]]:
-    """Run ``preproc serve`` in a process of its own; give its port and the time to ready."""
-    command = [str(Path(sys.executable).with_name("preproc")), "serve", str(repository)]
-    started = time.perf_counter()
-    log = (BUILD / "server.log").open("w+", encoding="utf-8")
-    with log, subprocess.Popen([*command, "--port", "0"], stderr=log) as process:  # noqa: S603
-        try:
-            port = wait_ready(process, log, started + READY_TIMEOUT_S)
-            yield port, time.perf_counter() - started
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
-def wait_ready(process: subprocess.Popen[bytes], log: IO[str], deadline: float) -> int:
-    """Read the port out of the log, then ask for health until it is good."""
-    port = 0
-    while time.perf_counter() < deadline and process.poll() is None:
-        if not port:
-            found = re.search(r"listening on port (\d+)", Path(log.name).read_text("utf-8"))
-            port = int(found[1]) if found else 0
-        elif is_serving(port):
-            return port
-        time.sleep(0.01)
-    raise TimeoutError(f"server: expected SERVING, got this log:\n{Path(log.name).read_text()}")
-
-
-def is_serving(port: int) -> bool:
-    """Ask ``grpc.health.v1`` once."""
-    with grpc.insecure_channel(f"localhost:{port}") as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=5, wait_for_ready=True)
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def answer(
