@@ -25,13 +25,16 @@ OLDEST_CORE := not test_coverage and not polars and not selectors
 OLDEST_WITHOUT := checking spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines own_code
 
 .DEFAULT_GOAL := help
-.PHONY: help env environments clients hardware demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
+.PHONY: help env environments clients hardware demo skew-demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: env  ## train, export, prove, serve and call on a year of real flights
 	@$(BIN)/python -m examples.flights.demo $(ARGS)
+
+skew-demo: env  ## serve half a year of flights with one planted fault, and let the log tell what happened
+	@OMP_NUM_THREADS=1 $(BIN)/python -m examples.skew.demo
 
 environments: env hardware clients .venv-oldest/ready .venv-proto/ready  ## make every environment that CI uses; -j makes them at once
 	@:
