@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from examples.flights.data import FEATURES
+from examples.flights.data import DISTANCE, WEATHER
 from examples.skew import plots
 from examples.skew.months import (
     AUGUST,
@@ -130,21 +130,20 @@ def _year(answers: Answers, scores: Scores) -> Section:
 def _july(answers: Answers, flights: pd.DataFrame) -> Section:
     found = answers.verdicts[0]
     month = found.served.month
-    column = _loudest(found)
-    number = month_of(flights)
-    first = flights.loc[number <= LAST_TRAINING_MONTH, column]
-    then = flights.loc[number == month.number, column]
-    beyond = (then > first.max()).mean()
-    picture = Figure(
-        plots.shift(column, first, then, month.name),
-        f"Two spreads of {column}: {beyond:.1%} of the flights of {month.name} lie above all of "
-        "training.",
-        title=f"{column}, which alarms on most days",
-        caption=f"{beyond:.1%} of the flights of {month.name} lie above all that training saw.",
-    )
-    return _section(
-        "july", f"{month.name}: another season", found, [_words(july(answers)), picture]
-    )
+    parts: list[Part] = [_words(july(answers))]
+    for column in _loudest(found):
+        number = month_of(flights)
+        first = flights.loc[number <= LAST_TRAINING_MONTH, column]
+        then = flights.loc[number == month.number, column]
+        beyond = f"{(then > first.max()).mean():.1%} of the flights of {month.name} lie above all "
+        picture = Figure(
+            plots.shift(column, first, then, month.name),
+            f"Two spreads of {column}: {beyond}of training.",
+            title=f"{column}, which alarms on most days",
+            caption=f"{beyond}that training saw.",
+        )
+        parts.append(picture)
+    return _section("july", f"{month.name}: another season", found, parts)
 
 
 def _august(answers: Answers, scores: Scores) -> Section:
@@ -200,9 +199,9 @@ def _section(name: str, title: str, found: Verdict, parts: Sequence[Part]) -> Se
 
 
 def _reported(found: Verdict, name: str) -> Sequence[Part]:
-    """Take a section of the product's own report: what stands in it."""
-    (section,) = (one for one in diagnosis_sections(found.said.found) if one.name == name)
-    return section.parts
+    """Take what stands in a section of the product's own report, its windows apart."""
+    sections = diagnosis_sections({**found.said.found, "watch": None})
+    return [part for section in sections if section.name == name for part in section.parts]
 
 
 def _words(told: Iterable[tuple[str, str]]) -> Bullets:
@@ -213,11 +212,11 @@ def _badge(found: Verdict) -> Badge:
     return Badge(BADGES.get(found.verdict, "breach"), found.verdict)
 
 
-def _loudest(found: Verdict) -> str:
-    """Name the input that alarms on most days."""
+def _loudest(found: Verdict) -> list[str]:
+    """Name the number that alarms on most days; nothing where none alarms."""
     names: list[str] = [
         window["alarms"][0]["stream"]["name"]
         for window in windows_of(found)
-        if window["alarms"] and window["alarms"][0]["stream"]["name"] in FEATURES
+        if window["alarms"] and window["alarms"][0]["stream"]["name"] in (DISTANCE, *WEATHER)
     ]
-    return max(sorted(set(names)), key=names.count)
+    return sorted(set(names), key=lambda name: (-names.count(name), name))[:1]

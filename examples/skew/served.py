@@ -1,6 +1,6 @@
 """A model that learned half a year, and the logs of the other half, which it served."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,7 +47,7 @@ class Trained:
     saved: Path
 
 
-def train(flights: pd.DataFrame, build: Path) -> Trained:
+def train(flights: pd.DataFrame, build: Path, *, unwatched: Sequence[str] = ()) -> Trained:
     """Fit on January to June, and export with days as blocks, so that live days can be judged.
 
     Parameters
@@ -56,6 +56,8 @@ def train(flights: pd.DataFrame, build: Path) -> Trained:
         As `examples.flights.data.join_weather` gives them; the whole year.
     build
         Folder to write to.
+    unwatched
+        Columns of which drift is no news.
     """
     first = flights[month_of(flights) <= LAST_TRAINING_MONTH]
     inputs, late = first[list(FEATURES)], first[LABEL]
@@ -70,6 +72,7 @@ def train(flights: pd.DataFrame, build: Path) -> Trained:
         name=MODEL,
         outputs=OUTPUTS,
         blocks=day_of(first),
+        unwatched=unwatched,
         label="1: arrived more than 15 minutes late",
     )
     assert written.path is not None
