@@ -147,9 +147,9 @@ def look_ups(asked: pd.DataFrame, anew: pd.DataFrame, origin: str, begins: pd.Ti
         )
         axes.set_ylabel(f"temperature at {origin}, °F")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-        axes.xaxis.set_major_formatter(
-            lambda at, _: pd.Timestamp(at, unit="D").strftime("%-d Aug, %H:%M")
-        )
+        first = begins.tz_localize(None)
+        ticks = [first + pd.Timedelta(hours=hour) for hour in range(0, 49, 6)]
+        axes.set_xticks(ticks, [f"{at:%-d %b}" if at.hour == 0 else f"{at:%H:%M}" for at in ticks])
     return made.svg
 
 

@@ -51,6 +51,7 @@ from examples.skew.served import MODEL, TRUSTED, Trained, train
 from examples.skew.story import effect_of, in_order, tell, title_of
 from examples.skew.verdicts import DAYS, Answers, Served, Verdict, write_labels, write_sources
 from preproc.cli import app
+from tests.page.looking import look_at
 
 THINNED = 12
 BEGINS, ENDS = (pd.Timestamp(f"2013-08-{day:02}", tz=NEW_YORK) for day in (9, 17))
@@ -202,10 +203,14 @@ def test_the_page_tells_what_was_found_with_pictures(
     scores = Scores(
         training_scores(trained, known), {one.served.month.folder: live for one in verdicts}
     )
-    text = write_page(answers, scores, known, tmp_path / "index.html").read_text()
+    text = write_page(answers, scores, known, tmp_path / "story.html").read_text()
     assert "5 of 5 verdicts as expected" in text
     assert text.count("<svg") == 7
     assert "nan" not in text
+    looks = look_at({"story": text}, tmp_path)
+    assert looks.complaints == ()
+    good = {"clashes": [], "cut": [], "nameless": [], "wide": 0, "pictures": 7}
+    assert dict(looks.seen) == {"story wide": good, "story narrow": good}
     console = Console(width=80, record=True, file=io.StringIO())
     tell(answers, scores, console)
     printed = console.export_text()
