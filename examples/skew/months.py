@@ -2,8 +2,9 @@
 
 One thing is planted: in August one flight in five is asked for by a release of the client that has
 a fault. All else is what the year brought, and stands here as what the diagnosis has to find; a run
-that finds something else fails. A month shows one thing by luck of the data, not by choice: all six
-are told, none is left out.
+that finds something else fails. All six months are told, none is left out; but that training ends
+in June was chosen knowing what it gives. One that ends in September finds two changes at once in
+November and December.
 """
 
 from dataclasses import dataclass
