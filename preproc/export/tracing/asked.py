@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Feature, Table
+from preproc.export.tracing.alone import real_rows
 from preproc.export.tracing.native import cells_of, native_of
 from preproc.export.tracing.steps import transform_of
-from preproc.export.tracing.trial import real_rows
 from preproc.signature import TEXT
 
 MAX_COMBINATIONS: Final = 50_000

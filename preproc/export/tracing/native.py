@@ -80,6 +80,16 @@ def times_of(dtype: str, cells: NDArray[Any]) -> Any:
     return series.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else series
 
 
+def shown_cell(dtype: str, cell: Any) -> Any:
+    """Write one cell of a matrix as people do: a plain number, a text or null, a moment."""
+    if dtype == TEXT:
+        return nulls_of(np.array([cell], object))[0]
+    if dtype.startswith(("datetime64", "timedelta64")):
+        moment = times_of(dtype, np.array([cell]))[0]
+        return str(moment)
+    return cell.item()
+
+
 def cells_of(result: Any, given: Table, path: str) -> list[NDArray[Any]]:
     """Take apart what a step really gave, as matrices like those of its graph.
 

@@ -198,7 +198,8 @@ class SeriesMethods:
 
     def to_frame(self, name: Any = None) -> Any:
         """Make a frame of one column."""
-        return self.tracer.frame_of({self.name if name is None else name: self})
+        name = self.name if name is None else name
+        return self.tracer.frame_of({0 if name is None else name: self})
 
     def reset_index(self, *, drop: bool = False, **_options: Any) -> Any:
         """Forget the index."""

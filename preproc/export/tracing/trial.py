@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import ProofError
-from preproc.export.scope import Ground, Scope
+from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, least_certain
-from preproc.export.tracing.draws import drawn_rows
-from preproc.export.tracing.native import cells_of, native_of
+from preproc.export.tracing.alone import Alone, Convert, alone, real_rows
+from preproc.export.tracing.draws import Kind, column_of, drawn_rows, kinds_of, smaller_row
+from preproc.export.tracing.native import cells_of, native_of, shown_cell
+from preproc.export.tracing.odd_rows import odd_rows
 from preproc.export.tracing.steps import transform_of
-from preproc.graph import GraphBuilder
-from preproc.runtime.backends.onnxruntime_cpu import open_executor
-from preproc.signature import ROW_ERROR, TEXT, Column, Output, Rule
+from preproc.signature import TEXT
 
 SEED: Final = 0
-REAL_ROWS: Final = 128
 MAX_REFUSED: Final = 24
 """Refused rows that the real function is asked about, one by one."""
 SINGLE_ROWS: Final = 3
@@ -27,73 +26,8 @@ SINGLE_ROWS: Final = 3
 NUDGE: Final = 2.0**-51
 """What rounded functions are changed by: the 4 ULP that numpy's vector functions may be off by."""
 
-Convert = Callable[[Scope, Table, float], tuple[Table, frozenset[float | str]]]
-"""Scope, what the step takes, nudge → what it gives, constants of the user's code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """A step's graph with inputs of its own.
-
-    Attributes
-    ----------
-    run
-        A matrix a block → a matrix a block that it gives, and ``row_error``.
-    given
-        What the step gives.
-    constants
-        Of the user's code.
-    rules
-        Why rows are refused.
-    """
-
-    run: Callable[[Sequence[NDArray[Any]]], tuple[list[NDArray[Any]], NDArray[np.int32]]]
-    given: Table
-    constants: frozenset[float | str]
-    rules: tuple[Rule, ...]
-
-
-def alone(scope: Scope, table: Table, convert: Convert, nudge: float = 0.0) -> Alone:
-    """Convert a step in a graph that holds nothing else."""
-    graph = GraphBuilder()
-    blocks, names = [], []
-    for at, block in enumerate(table.blocks):
-        dtype = _wire(block.dtype)
-        name = graph.input(Column(f"in_{at}", dtype, width=block.width))
-        names.append(name)
-        blocks.append(replace(block, value=name))
-    inner = replace(scope, graph=graph, steps=[])
-    given, constants = convert(inner, replace(table, blocks=tuple(blocks)), nudge)
-    outputs = []
-    for at, block in enumerate(given.blocks):
-        value, dtype = block.value, _wire(block.dtype)
-        if dtype == "bool":
-            value, dtype = inner.cast(value, "int64"), "int64"
-        poison: Any = "" if dtype == TEXT else None if dtype.startswith("float") else 0
-        outputs.append((value, Output(f"out_{at}", "features", dtype, block.width, poison)))
-    executor = open_executor(graph.finish(outputs))
-
-    def run(matrices: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], NDArray[np.int32]]:
-        feeds = dict(zip(names, matrices, strict=True))
-        answers = executor.execute(feeds)
-        return [answers[f"out_{at}"] for at in range(len(outputs))], answers[ROW_ERROR]
-
-    return Alone(run, given, constants, graph.rules)
-
-
-def real_rows(ground: Ground, table: Table) -> list[NDArray[Any]]:
-    """Run the graph so far on real rows: a matrix a block of what a step takes."""
-    rows = {name: values[:REAL_ROWS] for name, values in ground.rows.items()}
-    made = [block for block in table.blocks if block.value not in rows]
-    found = dict(rows)
-    if made:
-        wanted = [(block.value, _wire(block.dtype), block.width) for block in made]
-        found |= open_executor(ground.graph.so_far(wanted)).execute(rows)
-    return [found[block.value] for block in table.blocks]
-
-
-def _wire(dtype: str) -> str:
-    return "int64" if dtype.startswith(("datetime64", "timedelta64")) else dtype
+Matrices = Sequence[NDArray[Any]]
+"""Rows: a matrix a block, (n, width)."""
 
 
 def prove_step(
@@ -101,9 +35,9 @@ def prove_step(
     fitted: Any,
     table: Table,
     convert: Convert,
-    answered: Sequence[NDArray[Any]] | None = None,
+    answered: Matrices | None = None,
 ) -> None:
-    """Hold a step's graph against its real function on real and drawn rows.
+    """Hold a step's graph against its real function on real, boundary and drawn rows.
 
     Parameters
     ----------
@@ -112,41 +46,217 @@ def prove_step(
     convert
         Builds its graph.
     answered
-        More rows, a matrix a block, that the graph must answer.
+        More rows that the graph must answer.
 
     Raises
     ------
     ProofError
-        With the first row on which they differ, or which one of them refuses.
+        With the smallest row that was found on which they differ, or which one of them refuses.
     """
     if scope.ground is None or scope.graph is not scope.ground.graph:
         return  # a trial itself, or a graph that is thrown away
     base = alone(scope, table, convert)
-    real = real_rows(scope.ground, table)
-    nulls = [scope.ground.oracle.nulls_in(block.features[0].sources) for block in table.blocks]
-    drawn = drawn_rows(table.blocks, real, base.constants, SEED, nulls)
-    more = [matrix[:0] for matrix in real] if answered is None else answered
-    matrices = [np.concatenate(parts) for parts in zip(real, drawn, more, strict=True)]
-    got, row_error = base.run(matrices)
-    kept = row_error == 0
-    question = _Question(scope, transform_of(fitted), table, base.given)
-    _check_refused(question, base, matrices, row_error)
-    lost = np.flatnonzero(row_error[len(row_error) - len(more[0]) :])
-    if len(lost):
-        row = question.shown(more, lost[0])
-        raise ProofError(scope.path, f"expected an answer of the graph, got none; the row is {row}")
-    if not kept.any():
-        raise ProofError(scope.path, "expected rows that are answered, got none")
-    rows = [matrix[kept] for matrix in matrices]
-    want = question.ask(rows)
-    answers = [matrix[kept] for matrix in got]
     decided = least_certain(*(block.decided for block in base.given.blocks))
-    slack = None
-    if decided != "ieee":
-        spreads = [alone(scope, table, convert, nudge).run(rows)[0] for nudge in (NUDGE, -NUDGE)]
-        slack = [_spread(parts) for parts in zip(answers, *spreads, strict=True)]
-    _compare(question, rows, want, answers, slack)
-    _check_single(question, rows, answers, slack)
+    sides = () if decided == "ieee" else (NUDGE, -NUDGE)
+    nudged = tuple(alone(scope, table, convert, nudge) for nudge in sides)
+    oracle = scope.ground.oracle
+    nulls = [oracle.nulls_in(block.features[0].sources) for block in table.blocks]
+    kinds = kinds_of(table.blocks, nulls)
+    trial = _Trial(scope.path, transform_of(fitted), oracle.like, table, base, nudged, kinds)
+    real = real_rows(scope.ground, table)
+    odd = odd_rows(table.blocks, real, base.constants, SEED, nulls)
+    more = [matrix[:0] for matrix in real] if answered is None else answered
+    drawn = trial.matrices(drawn_rows(kinds))
+    rows = [np.concatenate(parts) for parts in zip(real, odd, drawn, more, strict=True)]
+    is_answered = trial.check(rows)
+    lost = np.flatnonzero(~is_answered[len(is_answered) - len(more[0]) :])
+    if len(lost):
+        row = trial.shown(more, lost[0])
+        raise ProofError(scope.path, f"expected an answer of the graph, got none; the row is {row}")
+    if not is_answered.any():
+        raise ProofError(scope.path, "expected rows that are answered, got none")
+    for at in np.flatnonzero(is_answered)[:SINGLE_ROWS].tolist():
+        # len(X), or what the function keeps, must not matter.
+        trial.check(_row_of(rows, at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Where graph and function part.
+
+    Attributes
+    ----------
+    kind
+        ``differs``, ``refused by the function`` or ``refused by the graph``.
+    text
+        For people.
+    row
+        Place of the row.
+    cause
+        What the function raised.
+    """
+
+    kind: str
+    text: str
+    row: int
+    cause: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A step's graph and its real function, asked the same."""
+
+    path: str
+    function: Callable[[Any], Any]
+    like: Any
+    taken: Table
+    base: Alone
+    nudged: Sequence[Alone]
+    kinds: Sequence[Kind]
+
+    def check(self, rows: Matrices) -> NDArray[np.bool_]:
+        """Tell which rows are answered.
+
+        Raises
+        ------
+        ProofError
+            At the first row on which graph and function part, made as small as can be.
+        """
+        problem, is_answered = self._problem(rows)
+        if problem is None:
+            return is_answered
+        row = _row_of(rows, problem.row)
+        alone_too = self._problem_alone(row)
+        note = " among other rows; alone, it is answered alike"
+        if alone_too is not None and alone_too.kind == problem.kind:
+            row = self._smallest(row, problem.kind)
+            problem, note = self._problem_alone(row) or problem, ""
+        raise ProofError(
+            self.path, f"{problem.text}; the row is {self.shown(row, 0)}{note}"
+        ) from problem.cause
+
+    def matrices(self, columns: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Put columns of all blocks together, a matrix a block."""
+        ends = np.cumsum([block.width for block in self.taken.blocks]).tolist()
+        starts = [0, *ends[:-1]]
+        return [
+            np.column_stack(columns[start:end]) for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def shown(self, rows: Matrices, row: int) -> Mapping[str, Any]:
+        """Give one row by the names of its columns, as people write its cells."""
+        return {
+            feature.name: shown_cell(block.dtype, matrix[row, at])
+            for block, matrix in zip(self.taken.blocks, rows, strict=True)
+            for at, feature in enumerate(block.features)
+        }
+
+    def _smallest(self, row: Matrices, kind: str) -> list[NDArray[Any]]:
+        def is_bad(cells: Sequence[Any]) -> bool:
+            problem = self._problem_alone(self._row_of_cells(cells))
+            return problem is not None and problem.kind == kind
+
+        cells = [matrix[0, at] for matrix in row for at in range(matrix.shape[1])]
+        return self._row_of_cells(smaller_row(self.kinds, cells, is_bad))
+
+    def _row_of_cells(self, cells: Sequence[Any]) -> list[NDArray[Any]]:
+        kinds = zip(self.kinds, cells, strict=True)
+        return self.matrices([column_of(kind.dtype, [cell]) for kind, cell in kinds])
+
+    def _problem_alone(self, row: Matrices) -> _Problem | None:
+        """Ask about one row; what is no answer at all is no problem of this row."""
+        try:
+            return self._problem(row)[0]
+        except ProofError:
+            return None
+
+    def _problem(self, rows: Matrices) -> tuple[_Problem | None, NDArray[np.bool_]]:
+        """Find the first row on which the two part, and tell which rows are answered."""
+        got, row_error = self.base.run(rows)
+        is_answered = row_error == 0
+        problem = self._refused_in_vain(rows, row_error)
+        kept = np.flatnonzero(is_answered)
+        if problem is None and len(kept):
+            asked = [matrix[kept] for matrix in rows]
+            problem = self._answered_otherwise(asked, [matrix[kept] for matrix in got])
+            if problem is not None:
+                problem = replace(problem, row=int(kept[problem.row]))
+        return problem, is_answered
+
+    def _refused_in_vain(self, rows: Matrices, row_error: NDArray[np.int32]) -> _Problem | None:
+        """Where the graph refuses because the function would, it must."""
+        broken = {
+            row: self.base.rules[row_error[row] - 1] for row in np.flatnonzero(row_error).tolist()
+        }
+        ours = [row for row, rule in broken.items() if rule.origin == "oracle"]
+        for row in ours[:MAX_REFUSED]:
+            if not self._refuses(_row_of(rows, row)):
+                text = f"the function answers what the graph refuses ({broken[row].text})"
+                return _Problem("refused by the graph", text, row)
+        return None
+
+    def _answered_otherwise(self, rows: Matrices, got: Matrices) -> _Problem | None:
+        try:
+            want = self._ask(rows)
+        except ProofError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever user code raises
+            text = "the function refuses what the graph answers: "
+            text += f"{type(error).__name__}: {error}"
+            return _Problem("refused by the function", text, self._refused_row(rows), error)
+        slack = self._slack(rows, got)
+        blocks = self.base.given.blocks
+        for block, left, right, apart in zip(blocks, want, got, slack, strict=True):
+            is_bad = _differs(block, left, right, apart)
+            if is_bad.any():
+                row, column = np.argwhere(is_bad)[0].tolist()
+                said, ours = (shown_cell(block.dtype, part[row, column]) for part in (left, right))
+                text = f"column {block.features[column].name!r}: expected {said!r} of the function"
+                return _Problem("differs", f"{text}, got {ours!r} of the graph", row)
+        return None
+
+    def _ask(self, rows: Matrices) -> list[NDArray[Any]]:
+        """Ask the function for all rows; raises what it raises."""
+        data = native_of(self.taken, rows, self.like)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            result = self.function(data)
+        cells = cells_of(result, self.base.given, self.path)
+        count = len(rows[0])
+        if any(len(matrix) != count for matrix in cells):
+            raise ProofError(
+                self.path,
+                f"expected {count} rows of the function, got {[len(matrix) for matrix in cells]}; "
+                "it must not keep an answer from call to call",
+            )
+        return cells
+
+    def _refuses(self, rows: Matrices) -> bool:
+        try:
+            self._ask(rows)
+        except Exception:  # noqa: BLE001  # whatever user code raises
+            return True
+        return False
+
+    def _refused_row(self, rows: Matrices) -> int:
+        """Find a row that the function refuses, by halves."""
+        low, high = 0, len(rows[0])
+        while high - low > 1:
+            middle = (low + high) // 2
+            first = self._refuses([matrix[low:middle] for matrix in rows])
+            low, high = (low, middle) if first else (middle, high)
+        return low
+
+    def _slack(self, rows: Matrices, got: Matrices) -> list[NDArray[np.float64] | None]:
+        """Measure how far rounding moves each cell; None where IEEE arithmetic decides all."""
+        if not self.nudged:
+            return [None] * len(got)
+        moved = [graph.run(rows)[0] for graph in self.nudged]
+        return [_spread(parts) for parts in zip(got, *moved, strict=True)]
+
+
+def _row_of(rows: Matrices, row: int) -> list[NDArray[Any]]:
+    return [matrix[row : row + 1] for matrix in rows]
 
 
 def _spread(parts: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
@@ -164,118 +274,6 @@ def _spread(parts: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
         jumps, np.inf, np.nan_to_num(spread, nan=0.0, posinf=np.inf)
     )
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """The real function, asked on matrices."""
-
-    scope: Scope
-    function: Callable[[Any], Any]
-    taken: Table
-    given: Table
-
-    def ask(self, matrices: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Ask for all rows; where it refuses, find the row."""
-        try:
-            return self.bare(matrices)
-        except Exception as error:
-            low, high = 0, len(matrices[0])
-            while high - low > 1:
-                middle = (low + high) // 2
-                first = self.refusal([matrix[low:middle] for matrix in matrices])
-                low, high = (low, middle) if first else (middle, high)
-            row = self.shown(matrices, low)
-            raise ProofError(
-                self.scope.path,
-                f"the function refuses what the graph answers: {type(error).__name__}: {error}; "
-                f"the row is {row}",
-            ) from error
-
-    def bare(self, matrices: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Ask for all rows; raises what the function raises."""
-        like = self.scope.ground.oracle.like if self.scope.ground else None
-        data = native_of(self.taken, matrices, like)
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            result = self.function(data)
-        cells = cells_of(result, self.given, self.scope.path)
-        count = len(matrices[0])
-        if any(len(matrix) != count for matrix in cells):
-            raise ProofError(
-                self.scope.path,
-                f"expected {count} rows of the function, got {[len(matrix) for matrix in cells]}; "
-                "it must not keep an answer from call to call",
-            )
-        return cells
-
-    def refusal(self, matrices: Sequence[NDArray[Any]]) -> str:
-        """Say how the function refuses rows, empty where it does not."""
-        try:
-            self.bare(matrices)
-        except Exception as error:  # noqa: BLE001  # whatever user code raises
-            return f"{type(error).__name__}: {error}"
-        return ""
-
-    def shown(self, matrices: Sequence[NDArray[Any]], row: int) -> Mapping[str, Any]:
-        """Give one row by the names of its columns."""
-        return {
-            feature.name: matrix[row, at]
-            for block, matrix in zip(self.taken.blocks, matrices, strict=True)
-            for at, feature in enumerate(block.features)
-        }
-
-
-def _check_refused(
-    question: _Question, base: Alone, matrices: Sequence[NDArray[Any]], row_error: NDArray[np.int32]
-) -> None:
-    """Where the graph refuses because the function would, it must."""
-    asked = 0
-    for row in np.flatnonzero(row_error).tolist():
-        rule = base.rules[row_error[row] - 1]
-        if rule.origin != "oracle" or asked >= MAX_REFUSED:
-            continue
-        asked += 1
-        if not question.refusal([matrix[row : row + 1] for matrix in matrices]):
-            raise ProofError(
-                question.scope.path,
-                f"the function answers what the graph refuses ({rule.text}); the row is "
-                f"{question.shown(matrices, row)}",
-            )
-
-
-def _check_single(
-    question: _Question,
-    rows: Sequence[NDArray[Any]],
-    got: Sequence[NDArray[Any]],
-    slack: Sequence[NDArray[np.float64]] | None,
-) -> None:
-    """Ask the function about rows on their own: len(X) or what it keeps must not matter."""
-    for at in range(min(SINGLE_ROWS, len(rows[0]))):
-        row = slice(at, at + 1)
-        alone_rows = [matrix[row] for matrix in rows]
-        want = question.ask(alone_rows)
-        apart = None if slack is None else [spread[row] for spread in slack]
-        _compare(question, alone_rows, want, [matrix[row] for matrix in got], apart)
-
-
-def _compare(
-    question: _Question,
-    rows: Sequence[NDArray[Any]],
-    want: Sequence[NDArray[Any]],
-    got: Sequence[NDArray[Any]],
-    slack: Sequence[NDArray[np.float64]] | None,
-) -> None:
-    for at, (block, left, right) in enumerate(zip(question.given.blocks, want, got, strict=True)):
-        is_bad = _differs(block, left, right, None if slack is None else slack[at])
-        if is_bad.any():
-            row, column = np.argwhere(is_bad)[0].tolist()
-            raise ProofError(
-                question.scope.path,
-                f"column {block.features[column].name!r}: expected {left[row, column]!r} of the "
-                f"function, got {right[row, column]!r} of the graph; the row is "
-                f"{question.shown(rows, row)}",
-            )
 
 
 def _differs(

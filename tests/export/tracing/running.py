@@ -13,8 +13,8 @@ from preproc.export.oracle import Oracle
 from preproc.export.sampling import sample_rows
 from preproc.export.scope import Ground, Scope
 from preproc.export.table import Table
+from preproc.export.tracing.alone import Alone, alone
 from preproc.export.tracing.steps import traced
-from preproc.export.tracing.trial import Alone, alone
 from preproc.graph import GraphBuilder
 
 DRAW = np.random.default_rng(7)

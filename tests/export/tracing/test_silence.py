@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from preproc.errors import ExportError, ProofError
 from preproc.export.table import Block, Feature
-from preproc.export.tracing.draws import drawn_rows
+from preproc.export.tracing.odd_rows import odd_rows
 from preproc.signature import TEXT
 from tests.export.tracing.running import frame, traced_step
 
@@ -105,13 +105,13 @@ def test_an_answer_kept_from_an_earlier_call_is_found(data: pd.DataFrame) -> Non
         traced_step(Caching().fit(data), data)
 
 
-def test_every_odd_number_and_word_is_drawn() -> None:
+def test_every_odd_number_and_word_is_asked_about() -> None:
     blocks = [
         Block("x", "float64", (Feature("x", ("x",), has_nan=True, limit=np.inf),)),
         Block("w", TEXT, (Feature("w", ("w",)),)),
     ]
     real = [np.arange(128.0)[:, None], np.array([["word"]] * 128, object)]
-    numbers, words = drawn_rows(blocks, real, [0.75], 0, [(), ()])
+    numbers, words = odd_rows(blocks, real, [0.75], 0, [(), ()])
     wanted = {-np.inf, np.inf, 5e-324, np.nextafter(0.75, 1), np.nextafter(0.75, 0), 0.75}
     assert wanted <= set(numbers.ravel().tolist())
     assert np.isnan(numbers).any()
