@@ -6,6 +6,7 @@ cannot produce, so not even these bits are skew.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
@@ -17,6 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from preproc.contract import contract_from_json, contract_to_json
 from preproc.errors import ExportError
+from preproc.export.checking.stages import leaves_of
+from preproc.export.converters.lookup import TransformerConverter
+from preproc.export.pipeline import contract_of, convert, proof_of
 from preproc.runtime import Session
 from preproc.runtime.session import session_of
 
@@ -30,6 +34,10 @@ class GraphTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     ----------
     transformer
         Any transformer or pipeline of transformers that can be exported; a clone is fitted.
+    converters
+        Class of a transformer → function that converts it, as of `preproc.export.export_pipeline`.
+    tabulate
+        Paths of steps inside the transformer that become tables over the words of training.
 
     Attributes
     ----------
@@ -44,8 +52,16 @@ class GraphTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     graph gives; `preproc.export.export_pipeline` then exports the whole as ever.
     """
 
-    def __init__(self, transformer: Any) -> None:
+    def __init__(
+        self,
+        transformer: Any,
+        *,
+        converters: Mapping[type, TransformerConverter] | None = None,
+        tabulate: Sequence[str] = (),
+    ) -> None:
         self.transformer = transformer
+        self.converters = converters
+        self.tabulate = tabulate
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803  # scikit-learn's name
         """Fit the transformer, export it and prove the graph on golden rows.
@@ -64,10 +80,6 @@ class GraphTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         ProofError
             When its graph disagrees with scikit-learn.
         """
-        # The table of converters holds this class, so they can only be imported here.
-        from preproc.export.checking.stages import leaves_of  # noqa: PLC0415
-        from preproc.export.pipeline import contract_of, convert, proof_of  # noqa: PLC0415
-
         self.transformer_ = clone(self.transformer).fit(X, y)
         for path, step in leaves_of(self.transformer_):
             if isinstance(step, TargetEncoder):
@@ -77,7 +89,7 @@ class GraphTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
                     "got one that encodes them by folds; the graph would show each row its own "
                     "target: leave it outside of GraphTransformer",
                 )
-        graph = convert(self.transformer_, X, ["features"])
+        graph = convert(self.transformer_, X, ["features"], self.converters, self.tabulate)
         contract = contract_of(graph, type(self).__name__)
         proof_of(self.transformer_, X, None, graph, contract)
         self.model_ = graph.model.SerializeToString(deterministic=True)

@@ -2,24 +2,32 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PowerTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from preproc import ExportError, RefusedRows, SignatureError
-from preproc.export import GraphTransformer, export_pipeline
+from preproc.export import Block, GraphTransformer, Scope, Table, export_pipeline
 from preproc.export.loading import OWN_TYPES, load_pipeline
+from preproc.export.pipeline import contract_of, convert
 from preproc.runtime import open_session
+from preproc.runtime.session import session_of
 from tests.export.faulty import people
 
 COLUMNS = ["age", "paid", "plan"]
@@ -103,3 +111,41 @@ def test_encoding_by_folds_is_refused_since_the_graph_would_leak_the_target() ->
         "step targetencoder: TargetEncoder: expected a step that encodes its training rows as any "
         "others, got one that encodes them by folds"
     )
+
+
+def doubled(scope: Scope, _fitted: Any, table: Table) -> Table:
+    (block,) = table.blocks
+    return Table((Block(scope.op("Mul", block.value, np.array(2.0)), "float64", block.features),))
+
+
+class Doubler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped base
+    """Hides its arithmetic from a trace."""
+
+    def fit(self, data: Any, _target: Any = None) -> Self:
+        self.n_features_in_ = data.shape[1]
+        return self
+
+    def transform(self, data: Any) -> Any:
+        return np.array([[cell * 2 for cell in row] for row in np.asarray(data)])
+
+
+def vowels(data: Any) -> Any:
+    return data.map(lambda word: float(sum(sign in "aeiou" for sign in word)))
+
+
+def test_what_is_declared_for_it_holds_in_the_pipeline_around_it() -> None:
+    prepare = make_column_transformer(
+        (Doubler(), ["paid"]), (FunctionTransformer(vowels), ["plan"])
+    )
+    data = _frame()[["paid", "plan"]].fillna({"paid": 0.0, "plan": ""})
+    alone = GraphTransformer(
+        prepare, converters={Doubler: doubled}, tabulate=["functiontransformer"]
+    )
+    assert (clone(alone).converters, clone(alone).tabulate) == (alone.converters, alone.tabulate)
+    model = make_pipeline(alone, LogisticRegression()).fit(data, _target())
+    assert np.array_equal(model[0].transform(data), model[0].transformer_.transform(data))
+    graph = convert(model, data)
+    with session_of(contract_of(graph, "m"), graph.model) as session:
+        assert np.array_equal(session.run(data)["label"], model.predict(data))
+    with pytest.raises(ExportError, match="declare tabulate="):
+        GraphTransformer(prepare, converters={Doubler: doubled}).fit(data)

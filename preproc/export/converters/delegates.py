@@ -1,5 +1,6 @@
 """Models that hand their rows to the one model inside them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,16 @@ def frozen_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
 
 
 def graph_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
-    """Convert the transformer that was proved when it was fitted, once more."""
+    """Convert the transformer that was proved when it was fitted, as it was declared then."""
+    inner = scope.child("transformer_")
+    if scope.ground is not None:
+        paths = [f"{inner.path}/{path}" for path in fitted.tabulate]
+        ground = replace(
+            scope.ground,
+            converters={**scope.ground.converters, **(fitted.converters or {})},
+            tabulate=[*scope.ground.tabulate, *paths],
+        )
+        scope = replace(scope, ground=ground)
     return scope.convert("transformer_", fitted.transformer_, table)
 
 

@@ -19,7 +19,7 @@ TransformerConverter = Callable[[Scope, Any, Table], Table]
 def converter_of(
     converters: Mapping[type, T], scope: Scope, fitted: Any, foreign: Mapping[str, T] | None = None
 ) -> T:
-    """Look a converter up by the exact class; `foreign` holds other libraries' full names.
+    """Look a converter up by the exact class; `foreign` holds full names.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def converter_of(
     """
     kind = type(fitted)
     foreign = foreign or {}
-    converter = converters.get(kind) or foreign.get(f"{kind.__module__}.{kind.__qualname__}")
+    converter = converters.get(kind) or foreign.get(full_name(fitted))
     if converter is None:
         names = [known.__name__ for known in converters]
         names += [known.rpartition(".")[2] for known in foreign]
@@ -36,3 +36,8 @@ def converter_of(
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
         raise scope.error(f"no converter for {name}; supported and close: {', '.join(close)}")
     return converter
+
+
+def full_name(fitted: Any) -> str:
+    """Name the class of an object with its module."""
+    return f"{type(fitted).__module__}.{type(fitted).__qualname__}"

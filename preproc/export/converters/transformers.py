@@ -119,7 +119,7 @@ from preproc.export.converters.label import (
     label_encoder,
     multi_label_binarizer,
 )
-from preproc.export.converters.lookup import TransformerConverter, converter_of
+from preproc.export.converters.lookup import TransformerConverter, converter_of, full_name
 from preproc.export.converters.onehot import one_hot_encoder
 from preproc.export.converters.ordinal import ordinal_encoder
 from preproc.export.converters.polynomial import polynomial_features
@@ -139,7 +139,6 @@ from preproc.export.converters.scale import (
 from preproc.export.converters.select import selector
 from preproc.export.converters.spline import spline_transformer
 from preproc.export.converters.target import target_encoder
-from preproc.export.graph_transformer import GraphTransformer
 from preproc.export.scope import Scope, Step
 from preproc.export.table import Table
 from preproc.export.tracing import is_traceable, own_step, tabulate_step, trace_step
@@ -161,7 +160,6 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
     FunctionTransformer: function_transformer,
     GaussianRandomProjection: random_projection,
     GenericUnivariateSelect: selector,
-    GraphTransformer: graph_transformer,
     IncrementalPCA: pca,
     Isomap: search,
     IsotonicRegression: isotonic_transform,
@@ -224,6 +222,12 @@ TRANSFORMERS: Final[Mapping[type, TransformerConverter]] = {
 }
 
 
+OWN: Final[Mapping[str, TransformerConverter]] = {
+    "preproc.export.graph_transformer.GraphTransformer": graph_transformer,
+}
+"""Full names of our own classes, which stand above this table and use it."""
+
+
 def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
     """Convert one fitted transformer: as the caller says, by the table, or by a trace.
 
@@ -243,7 +247,7 @@ def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
     elif is_user_code(fitted):
         given = trace_step(scope, fitted, table)
     else:
-        given = converter_of(TRANSFORMERS, scope, fitted)(scope, fitted, table)
+        given = converter_of(TRANSFORMERS, scope, fitted, OWN)(scope, fitted, table)
     given = _contained(fitted, given)
     scope.steps.append(Step(scope.path, fitted, table, given))
     return given
@@ -251,8 +255,12 @@ def convert_transformer(scope: Scope, fitted: Any, table: Table) -> Table:
 
 def is_user_code(fitted: Any) -> bool:
     """Whether a step has no converter of ours but Python that can be traced."""
-    is_known = type(fitted) in TRANSFORMERS and type(fitted) is not FunctionTransformer
+    is_known = _is_known(fitted) and type(fitted) is not FunctionTransformer
     return not is_known and is_traceable(fitted)
+
+
+def _is_known(fitted: Any) -> bool:
+    return type(fitted) in TRANSFORMERS or full_name(fitted) in OWN
 
 
 def _contained(fitted: Any, given: Table) -> Table:
@@ -261,7 +269,7 @@ def _contained(fitted: Any, given: Table) -> Table:
         return given
     kind = _get_output_config("transform", fitted)["dense"]
     if kind == "default":
-        is_kept = isinstance(fitted, FunctionTransformer) or type(fitted) not in TRANSFORMERS
+        is_kept = isinstance(fitted, FunctionTransformer) or not _is_known(fitted)
         return given if is_kept else replace(given, frame="")
     if not hasattr(fitted, "get_feature_names_out") or is_user_code(fitted):
         return replace(given, frame=kind)
