@@ -204,6 +204,22 @@ def _nullables(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
+def _times(rows: int, seed: int) -> pd.DataFrame:
+    """Two moments, the later one with holes, and a whole number."""
+    draw = np.random.default_rng(seed + 6000)
+    begin = pd.Timestamp("2015-01-01") + pd.to_timedelta(
+        draw.integers(0, 3 * 10**8, rows), unit="s"
+    )
+    end = pd.Series(begin + pd.to_timedelta(draw.integers(0, 10**6, rows), unit="s"))
+    return pd.DataFrame(
+        {
+            "begin": begin,
+            "end": end.mask(draw.random(rows) < 0.1),
+            "count": draw.integers(0, 9, rows),
+        }
+    )
+
+
 def _codes(rows: int, seed: int) -> NDArray[np.float64]:
     """Two numbers and three columns of codes, all with holes; fresh rows hold other codes."""
     draw = np.random.default_rng(seed + 8000)
@@ -268,6 +284,7 @@ MAKERS: Final[Mapping[str, Callable[[int, int], Any]]] = {
     "frame of categories": _frame_of_categories,
     "frame of nullables": _nullables,
     "frame of plain categories": _plain_categories,
+    "frame of times": _times,
     "numeric frame": _numeric_frame,
 }
 

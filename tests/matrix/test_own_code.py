@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -34,6 +34,16 @@ class Ratio(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped b
 
 def _lower(frame: Any) -> Any:
     return frame.apply(lambda column: column.str.lower())
+
+
+def _parts(frame: Any) -> Any:
+    begin = frame["begin"].dt
+    return frame.assign(
+        hour=np.sin(2 * np.pi * begin.hour / 24),
+        month=begin.month,
+        weekend=(begin.day_of_week >= 5).astype(int),
+        days=((frame["end"] - frame["begin"]).dt.total_seconds() / 86_400).fillna(-1),
+    ).drop(columns=["begin", "end"])
 
 
 CASES: Final = [
@@ -73,6 +83,13 @@ CASES: Final = [
         "frame",
         "bounded",
         target="two words",
+    ),
+    Case(
+        "hour, month, weekend and days of times, Ridge",
+        make_pipeline(FunctionTransformer(_parts), StandardScaler(), Ridge()),
+        "frame of times",
+        "bounded",
+        target="amounts",
     ),
 ]
 
