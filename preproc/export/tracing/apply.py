@@ -32,8 +32,13 @@ _KEEPS: Final = frozenset(["negative", "absolute", "fabs", "positive", "sign", "
 
 def applied(tracer: Tracer, ufunc: np.ufunc, operands: Sequence[Operand]) -> Value:
     """Apply a ufunc element by element."""
-    given = [operand if isinstance(operand, Value) else plain(operand) for operand in operands]
+    given = [o if isinstance(o, Value) else plain(_fixed(o)) for o in operands]
     for operand in given:
+        if is_offset(operand):
+            tracer.refuse(
+                f"expected a fixed length of time, got {operand!r}, whose length depends on the "
+                "date; use pd.Timedelta(days=...), or reckon with .dt.year and .dt.month"
+            )
         if isinstance(operand, int | np.integer) and operand == ROWS:
             tracer.refuse(
                 "expected an answer that depends on its row alone, got the number of rows; "
@@ -58,7 +63,7 @@ def applied(tracer: Tracer, ufunc: np.ufunc, operands: Sequence[Operand]) -> Val
         tracer.finite[name] = finite
     values = [operand for operand in given if isinstance(operand, Value)]
     features, decided = merged(values, width)
-    if dtypes[-1].kind in "mM" and ufunc.__name__ in ("add", "subtract"):
+    if dtypes[-1].kind in "mM" and ufunc.__name__ in ("add", "subtract", "multiply"):
         _refuse_overflow(tracer, ufunc.__name__, ready, Value(name, dtypes[-1], tuple(features)))
     if ufunc.__name__ in ROUNDED and dtypes[-1].kind == "f":
         decided = least_certain(decided, "libm")
@@ -85,6 +90,25 @@ def plain(operand: Any) -> Any:
     if isinstance(operand, list | tuple):
         return np.asarray(operand)
     return operand
+
+
+def is_offset(operand: Any) -> bool:
+    """Whether something is an offset of pandas, such as a month."""
+    return hasattr(type(operand), "rule_code")
+
+
+def _fixed(offset: Any) -> Any:
+    """Turn an offset of pandas that has the same length on every date into a difference."""
+    if not is_offset(offset):
+        return offset
+    import pandas as pd  # noqa: PLC0415  # there whenever its offsets are
+
+    parts = dict(getattr(offset, "kwds", {}))
+    if type(offset) is not pd.DateOffset or not parts or parts.pop("normalize", False):
+        return offset
+    if not set(parts) <= {"weeks", "days", "hours", "minutes", "seconds", "milliseconds"}:
+        return offset
+    return (pd.Timedelta(**parts) * offset.n).to_timedelta64()
 
 
 def _is_text(operand: Operand) -> bool:
@@ -133,9 +157,18 @@ def _refuse_overflow(tracer: Tracer, name: str, ready: Sequence[Any], total: Val
     A sum is below its left side exactly if the right side is negative, unless it wrapped.
     """
     left, right = ready
-    goes_down = tracer.op("Less" if name == "add" else "Greater", right, np.array(0))
-    wrapped = tracer.op("Xor", goes_down, tracer.op("Less", total.name, left))
-    broken = tracer.op("Or", wrapped, tracer.op("Equal", total.name, np.array(NAT)))
+    is_lost = tracer.op("Equal", total.name, np.array(NAT))
+    if name == "multiply":
+        # Dividing tells what wrapped; the smallest int64 by -1 would end the process.
+        is_zero = tracer.op("Equal", right, np.array(0))
+        divisor = tracer.op("Where", is_zero, np.array(1), right)
+        back = tracer.op("Div", tracer.op("Where", is_lost, np.array(0), total.name), divisor)
+        same = tracer.op("Or", is_zero, tracer.op("Equal", back, left))
+        wrapped = tracer.op("Not", same)
+    else:
+        goes_down = tracer.op("Less" if name == "add" else "Greater", right, np.array(0))
+        wrapped = tracer.op("Xor", goes_down, tracer.op("Less", total.name, left))
+    broken = tracer.op("Or", wrapped, is_lost)
     for side in ready:
         is_null = tracer.op("Equal", side, np.array(NAT))
         broken = tracer.op("And", broken, tracer.op("Not", is_null))

@@ -34,13 +34,25 @@ class SymbolicArray(ArrayMethods, NDArrayOperatorsMixin):
         1 or 2.
     rows
         Rows to which it is confined after ``x[mask]``, or empty.
+    base
+        The array of which it is a view, and the columns that it sees: what is written into one is
+        written into both.
     """
 
     __array_priority__ = 1000
 
-    def __init__(self, tracer: Tracer, value: Value, ndim: int, rows: str = "") -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        value: Value,
+        ndim: int,
+        rows: str = "",
+        base: "tuple[SymbolicArray, list[int]] | None" = None,
+    ) -> None:
         self.tracer = tracer
-        self.value = value
+        self._value = value
+        self._base = base
+        self._seen = base[0].value if base else value
         self.ndim = ndim
         self.rows = rows
 
@@ -51,6 +63,23 @@ class SymbolicArray(ArrayMethods, NDArrayOperatorsMixin):
     @__class__.setter
     def __class__(self, kind: type) -> None:
         raise TypeError(kind)
+
+    @property
+    def value(self) -> Value:
+        """What it holds now."""
+        if self._base is not None and self._base[0].value is not self._seen:
+            array, at = self._base
+            self._seen = array.value
+            self._value = taken(self.tracer, self._seen, at)
+        return self._value
+
+    @value.setter
+    def value(self, new: Value) -> None:
+        self._value = new
+        if self._base is not None:
+            array, at = self._base
+            array.value = replaced(self.tracer, array.value, at, new)
+            self._seen = array.value
 
     # What an array tells of itself
 
@@ -264,8 +293,10 @@ class SymbolicArray(ArrayMethods, NDArrayOperatorsMixin):
         if columns is None:
             self.tracer.refuse("expected at most two dimensions, got a third")
         is_one = isinstance(columns, int | np.integer)
-        at = np.atleast_1d(np.arange(self.value.width)[columns])
-        return self.like(taken(self.tracer, self.value, at.tolist()), 1 if is_one else 2)
+        at = np.atleast_1d(np.arange(self.value.width)[columns]).tolist()
+        base = (self, at) if (is_one or isinstance(columns, slice)) and not self.rows else None
+        value = taken(self.tracer, self.value, at)
+        return SymbolicArray(self.tracer, value, 1 if is_one else 2, self.rows, base)
 
     def __setitem__(self, key: Any, cells: Any) -> None:
         rows, columns = self._key(key)

@@ -13,6 +13,7 @@ import numpy as np
 
 from preproc.export.tracing.date_fields import CIVIL_FIELDS, RANGES, weekday
 from preproc.export.tracing.finite import whole_numbers
+from preproc.export.tracing.localizing import localized
 from preproc.export.tracing.tracer import BOOL, FLOAT64, INT64, NAT, OBJECT, Tracer, Value
 from preproc.export.tracing.zones import WINDOW, zone_table
 from preproc.graph import Civil, civil, floor_divide
@@ -260,19 +261,19 @@ class DateFields:
             raise TypeError("Cannot convert tz-naive timestamps, use tz_localize to localize")
         return self._series.like(self._series.value, zone="UTC" if tz is None else str(tz))
 
-    def tz_localize(self, tz: Any, **_options: Any) -> Any:
-        """Forget the zone, or call the clock UTC."""
+    def tz_localize(self, tz: Any, ambiguous: Any = "raise", nonexistent: Any = "raise") -> Any:
+        """Forget the zone, or read the clock as that of a zone."""
         tracer, series = self.tracer, self._series
         if tz is None:
             is_null = tracer.op("Equal", series.value.name, np.array(NAT))
             name = tracer.op("Where", is_null, np.array(NAT), self._safe())
             return series.like(replace(series.value, name=name))
-        if str(tz) != "UTC" or series.zone:
-            tracer.refuse(
-                "expected UTC, got another clock, on which some times do not exist; "
-                "localize before training"
-            )
-        return series.like(series.value, zone="UTC")
+        if series.zone:
+            raise TypeError("Already tz-aware, use tz_convert to convert.")
+        if str(tz) == "UTC":
+            return series.like(series.value, zone="UTC")
+        name = localized(tracer, series.value, str(tz), self.units(1), (ambiguous, nonexistent))
+        return series.like(replace(series.value, name=name), zone=str(tz))
 
     def as_unit(self, unit: str) -> Any:
         """Count in another unit."""

@@ -241,7 +241,12 @@ def _isin(array: Any, words: Any, *, invert: bool = False, **_options: Any) -> A
     tracer = first_tracer([array, words])
     if not is_symbolic(array) or is_symbolic(words):
         tracer.refuse("expected values of the data among constants, got the other way round")
-    cells = list(np.asarray(list(words) if isinstance(words, set) else words).ravel().tolist())
+    if isinstance(words, set | frozenset | Mapping):
+        tracer.refuse(
+            f"expected a list, got a {type(words).__name__}, which np.isin takes for one cell that "
+            "nothing equals; write np.isin(x, [...]) or Series.isin(...)"
+        )
+    cells = np.asarray(words).ravel().tolist()
     found = array.like(members(tracer, array.value, cells))
     return elementwise(tracer, np.logical_not, [found]) if invert else found
 

@@ -77,7 +77,7 @@ def mapped(tracer: Tracer, value: Value, table: Mapping[Any, Any], *, default: A
     filling = NULL_NAN if is_text else np.nan
     default = filling if default is None else default
     answers = [filling if is_null(cell) else cell for cell in known.values()]
-    answers = [*answers, default, next(iter(nulls.values()), filling)]
+    answers = [*answers, default, next(iter(nulls.values()), default)]
     kind = OBJECT if is_text else FLOAT64
     row = np.array(answers, object if is_text else np.float64)
     name = tracer.op("Gather", row, at)

@@ -83,7 +83,8 @@ def times_of(dtype: str, cells: NDArray[Any]) -> Any:
 def shown_cell(dtype: str, cell: Any) -> Any:
     """Write one cell of a matrix as people do: a plain number, a text or null, a moment."""
     if dtype == TEXT:
-        return nulls_of(np.array([cell], object))[0]
+        shown = nulls_of(np.array([cell], object))[0]
+        return str(shown) if isinstance(shown, str) else shown
     if dtype.startswith(("datetime64", "timedelta64")):
         moment = times_of(dtype, np.array([cell]))[0]
         return str(moment)

@@ -125,8 +125,7 @@ def refusing(original: Callable[..., Any], tracer: Tracer, problem: str) -> Call
     thread = threading.get_ident()
 
     def refused(*args: Any, **kwargs: Any) -> Any:
-        is_seeded = original is np.random.default_rng and (args or kwargs)
-        if threading.get_ident() == thread and not is_seeded:
+        if threading.get_ident() == thread:
             tracer.refuse(problem)
         return original(*args, **kwargs)
 

@@ -80,6 +80,10 @@ def cut(
     if isinstance(bins, pd.IntervalIndex) or options.get("retbins"):
         tracer.refuse("expected a list of edges alone, got another form of pd.cut")
     edges = np.asarray(bins, np.float64)
+    if len(np.unique(edges)) < len(edges):
+        if options.get("duplicates", "raise") != "drop":
+            raise ValueError(f"Bin edges must be unique: {list(bins)!r}")
+        bins = edges = np.unique(edges)
     numbers = bin_numbers(tracer, series.value, edges, is_right=not right)
     place = tracer.op("Cast", numbers.name, to=11)
     at_first = tracer.op("Equal", tracer.cast(series.value, FLOAT64).name, np.array(edges[0]))

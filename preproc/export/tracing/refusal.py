@@ -11,12 +11,16 @@ from typing import Final
 import numpy as np
 import sklearn
 
+CLOCK: Final = (
+    "a clock is no input: the answer would depend on when it is asked; pass the time as a column, "
+    "such as as_of, and subtract that"
+)
 _LIBRARIES: Final = tuple(
     f"{Path(str(package)).parent}/"
     for package in (np.__file__, sklearn.__file__, str(Path(__file__).parent))
 )
 _STANDARD: Final = f"{Path(str(linecache.__file__)).parent}/"
-_LIBRARY_NAMES: Final = ("/pandas/", "/narwhals/", "/polars/")
+_LIBRARY_NAMES: Final = ("/pandas/", "/pytz/", "/dateutil/", "/narwhals/", "/polars/")
 
 
 class Refusal(Exception):  # noqa: N818  # it stops the user's code; `ExportError` is what is shown
@@ -67,9 +71,10 @@ def is_standard(file: str) -> bool:
     return (file.startswith(_STANDARD) and "-packages/" not in file) or file.startswith("<frozen")
 
 
-def place_of(frame: FrameType) -> Place:
-    """Cut the running expression of a frame out of its source."""
-    code, at = frame.f_code, frame.f_lasti // 2
+def place_of(frame: FrameType, instruction: int | None = None) -> Place:
+    """Cut the running expression of a frame, or that of an instruction, out of its source."""
+    code = frame.f_code
+    at = (frame.f_lasti if instruction is None else instruction) // 2
     positions = _position(code, at)
     lines = linecache.getlines(code.co_filename, frame.f_globals)
     if positions is None or not lines:

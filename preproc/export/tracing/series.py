@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from preproc.export.tracing.apply import is_offset
 from preproc.export.tracing.array import SymbolicArray, elementwise, is_symbolic
 from preproc.export.tracing.cells import Categories
 from preproc.export.tracing.columns import chosen
@@ -20,6 +21,7 @@ from preproc.export.tracing.filling import common, filling
 from preproc.export.tracing.functions import FUNCTIONS, value_of, where
 from preproc.export.tracing.kinds import as_array, is_table, isinstance_series
 from preproc.export.tracing.named import Operators
+from preproc.export.tracing.refusal import CLOCK
 from preproc.export.tracing.rows import OVER_ROWS, Index, refuse_rows_method
 from preproc.export.tracing.series_methods import SeriesMethods
 from preproc.export.tracing.texts import TextMethods
@@ -177,6 +179,8 @@ class SymbolicSeries(SeriesMethods, Operators, NDArrayOperatorsMixin):
             if method == "reduce":
                 refuse_rows_method(self.tracer, f"{ufunc.__name__}.reduce")
             self.tracer.refuse(f"np.{ufunc.__name__}.{method} is not traced")
+        if method == "__call__":
+            inputs = tuple(self._moment(ufunc, item) for item in inputs)
         names = [item.name for item in _series_in(inputs, self)]
         arrays = [item.array_of() if isinstance_series(item) else item for item in inputs]
         if kwargs.get("where", True) is not True:
@@ -209,6 +213,25 @@ class SymbolicSeries(SeriesMethods, Operators, NDArrayOperatorsMixin):
         if len({bool(zone) for zone in zones}) > 1:
             raise TypeError(f"Cannot {ufunc.__name__} tz-naive and tz-aware datetime-like objects")
         return self.zone if result.dtype.kind == "M" else ""
+
+    def _moment(self, ufunc: np.ufunc, item: Any) -> Any:
+        """Read text beside dates and differences as pandas does in comparisons."""
+        import pandas as pd  # noqa: PLC0415  # there whenever a series is
+
+        kind = self.value.dtype.kind
+        if is_offset(item) and self.zone not in ("", "UTC"):
+            self.tracer.refuse(
+                f"expected a difference of time, got {item!r} on the clock of {self.zone}, where "
+                "days differ in length; use pd.Timedelta, or tz_localize(None) first"
+            )
+        if type(item) is not str or kind not in "mM" or ufunc.__name__ not in COMPARISONS:
+            return item
+        if item.strip().lower() in ("now", "today"):
+            self.tracer.refuse(CLOCK)
+        if kind == "m":
+            return pd.Timedelta(item)
+        moment = pd.Timestamp(item)
+        return moment.tz_localize(self.zone) if self.zone and moment.tzinfo is None else moment
 
     def _divided(self, ufunc: np.ufunc, arrays: list[Any]) -> SymbolicArray | None:
         """Divide whole numbers as pandas does: by zero gives infinity, and no rest."""
@@ -315,6 +338,9 @@ def _arrays_in(items: Any) -> Any:
     return items.to_numpy() if is_table(items) else items
 
 
+COMPARISONS: Final = frozenset(
+    ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal"]
+)
 SERIES_METHODS: Final[Mapping[Callable[..., Any], str]] = {
     np.around: "round",
     np.clip: "clip",

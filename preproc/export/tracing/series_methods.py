@@ -1,5 +1,6 @@
 """Methods of a series: each gives another column of the same rows."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -164,10 +165,22 @@ class SeriesMethods:
         if hasattr(arg, "to_dict") and not isinstance(arg, Mapping):
             arg = arg.to_dict()
         if isinstance(arg, Mapping):
-            missing = getattr(type(arg), "__missing__", None)
-            default = arg.default_factory() if missing and hasattr(arg, "default_factory") else None
-            return self.like(mapped(self.tracer, self.value, dict(arg), default=default))
+            return self.like(self._looked_up(arg))
         return self.apply(arg)
+
+    def _looked_up(self, table: Mapping[Any, Any]) -> Value:
+        """Look cells up; a dict that makes what it misses does so for null as well."""
+        default = None
+        if isinstance(table, Counter):
+            default = 0
+        elif isinstance(table, defaultdict) and table.default_factory is not None:
+            default = table.default_factory()
+        elif hasattr(type(table), "__missing__"):
+            self.tracer.refuse(
+                f"expected a dict, a Counter or a defaultdict, got {type(table).__name__}, whose "
+                "answer to other keys is its own; use map(dict) and fillna(...)"
+            )
+        return mapped(self.tracer, self.value, dict(table), default=default)
 
     def apply(self, func: Any, args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
         """Apply a function to each cell."""

@@ -98,16 +98,15 @@ def _foreign_text(error: Exception) -> str:
     place, step = None, error.__traceback__
     while step is not None:
         if not is_library(step.tb_frame.f_code.co_filename):
-            place = place_of_traceback(step)
+            place = place_of(step.tb_frame, step.tb_lasti)
         step = step.tb_next
     text = f"{type(error).__name__}: {error}"
+    if (place and isinstance(error, MemoryError)) or "array is too big" in text:
+        return (
+            f"{place}: expected an answer that depends on its row alone, got an array of as many "
+            "cells as there are rows; what is drawn or learned once a row belongs in fit()"
+        )
     return f"{place}: it raised {text} on symbolic data" if place else text
-
-
-def place_of_traceback(step: Any) -> str:
-    """Name file and line of an entry of a traceback."""
-    place = place_of(step.tb_frame)
-    return f"{place.file}, line {step.tb_lineno}"
 
 
 def _symbolic(tracer: Tracer, fitted: Any, table: Table) -> Any:

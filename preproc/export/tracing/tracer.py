@@ -28,8 +28,9 @@ INT64: Final = np.dtype(np.int64)
 FLOAT64: Final = np.dtype(np.float64)
 MAX_KEPT: Final = 256
 """Cells of a constant that become rows of their own in the proof."""
-ROWS: Final = 618_033_988_750
-"""What stands for the number of rows, which a trace does not know; no code uses it by chance."""
+ROWS: Final = 618_033_988_749_894_848
+"""What stands for the number of rows, which a trace does not know; no code uses it by chance, and
+no machine has memory for so many cells."""
 
 
 @dataclass(frozen=True, slots=True)

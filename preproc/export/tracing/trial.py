@@ -1,5 +1,6 @@
 """A trace on trial: its graph alone against the real function, before anything is built on it."""
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ SINGLE_ROWS: Final = 3
 """Rows that are asked about on their own, after all of them at once."""
 NUDGE: Final = 2.0**-51
 """What rounded functions are changed by: the 4 ULP that numpy's vector functions may be off by."""
+FOLLOWED: Final = 3
+"""Major version of pandas whose methods a trace repeats; the trial refuses what others change."""
 
 Matrices = Sequence[NDArray[Any]]
 """Rows: a matrix a block, (n, width)."""
@@ -132,7 +135,7 @@ class _Trial:
             row = self._smallest(row, problem.kind)
             problem, note = self._problem_alone(row) or problem, ""
         raise ProofError(
-            self.path, f"{problem.text}; the row is {self.shown(row, 0)}{note}"
+            self.path, f"{problem.text}; the row is {self.shown(row, 0)}{note}{_of_old_pandas()}"
         ) from problem.cause
 
     def matrices(self, columns: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -253,6 +256,17 @@ class _Trial:
             return [None] * len(got)
         moved = [graph.run(rows)[0] for graph in self.nudged]
         return [_spread(parts) for parts in zip(got, *moved, strict=True)]
+
+
+def _of_old_pandas() -> str:
+    """Say what is most likely wrong where pandas is older than what a trace follows."""
+    pd = sys.modules.get("pandas")
+    if pd is None or int(pd.__version__.partition(".")[0]) >= FOLLOWED:
+        return ""
+    return (
+        f"; a trace computes as pandas {FOLLOWED} does, and this is pandas {pd.__version__}: "
+        f"train with pandas {FOLLOWED}"
+    )
 
 
 def _row_of(rows: Matrices, row: int) -> list[NDArray[Any]]:

@@ -16,14 +16,14 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from preproc.export.tracing.refusal import is_library, is_standard, place_of
+from preproc.export.tracing.refusal import CLOCK, is_library, is_standard, place_of
 from preproc.export.tracing.tracer import Tracer
 
-_CLOCK: Final = (
-    "a clock is no input: the answer would depend on when it is asked; pass the time as a column, "
-    "such as as_of, and subtract that"
-)
 _FILES: Final = "expected data and fitted attributes, got a file or a connection; read it in fit()"
+_RANDOM: Final = (
+    "expected the same answer every time, got random bytes of the machine, as uuid4, secrets "
+    "and np.random.RandomState ask for them; draw in fit() and keep it as an attribute"
+)
 _MACHINE: Final = (
     "expected data and fitted attributes, got what belongs to one process: its environment, files "
     "or hash(), which is salted; read it in fit() and keep it as an attribute"
@@ -115,10 +115,12 @@ def _is_asked_by_user(frame: FrameType) -> bool:
 def _problem_of(function: Any) -> str:
     name, owner = getattr(function, "__name__", ""), getattr(function, "__self__", None)
     if name in _CLOCK_NAMES and isinstance(owner, type) and issubclass(owner, date):
-        return _CLOCK
+        return CLOCK
     if getattr(owner, "__name__", "") in _CLOCK_MODULES and name not in ("sleep", "strptime"):
-        return _CLOCK
-    is_open = name in ("open", "urandom") and getattr(owner, "__name__", "") in (
+        return CLOCK
+    if name in ("urandom", "getrandom"):
+        return _RANDOM
+    is_open = name == "open" and getattr(owner, "__name__", "") in (
         "_io",
         "io",
         "posix",
@@ -134,7 +136,7 @@ def _tracer(tracer: Tracer) -> Callable[[FrameType, str, Any], Any]:
         )
         if is_clock:
             sys.settrace(None)
-            tracer.refuse(_CLOCK, place_of(frame))
+            tracer.refuse(CLOCK, place_of(frame))
         return on_instruction
 
     def on_call(frame: FrameType, event: str, _argument: Any) -> Any:

@@ -174,10 +174,20 @@ def both_conditions(x: Array) -> Array:
     return both.astype(np.int64).reshape(-1, 1)
 
 
+def written_through_a_view(x: Array) -> Array:
+    out = np.zeros((len(x), 3))
+    middle = out[:, 1]
+    middle[:] = x[:, 0]
+    middle *= 2
+    out[:, 1:] += 1
+    return np.c_[out, middle]
+
+
 FUNCTIONS = [
     log1p_of_clipped, ratios, safe_ratio, signed_root, squares_and_cubes, zeroed_nan, missing_flags,
     masked_assignment, column_assignment, masked_logarithm, digitized, searched, selected, cyclic,
     row_statistics, row_normalised, share_of_row, differences, running_sum, largest_column, rounded,
     floored, logistic, hyperbolic, decades, powers, interpolated, membership, polar, in_place,
     projected, indicator_columns, pairwise_products, winsorised, box_cox, both_conditions,
+    written_through_a_view,
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Functions as they stand in notebooks: several ideas in one, written as they came to mind."""
 
+from collections import Counter, defaultdict
+
 import numpy as np
 import pandas as pd
 
@@ -119,9 +121,18 @@ def elapsed_months(X: pd.DataFrame) -> pd.DataFrame:
     return ((end.dt.year - begin.dt.year) * 12 + end.dt.month - begin.dt.month).to_frame("months")
 
 
+def known_or_seven(X: pd.DataFrame) -> pd.DataFrame:
+    known = defaultdict(lambda: 7, {"Bern": 1})
+    return pd.DataFrame({"known": X["city"].map(known), "n": X["city"].map(Counter(["Bern"]))})
+
+
+def bands_from_doubled_edges(X: pd.DataFrame) -> pd.DataFrame:
+    return pd.cut(X["age"], [0, 10, 10, 50], labels=False, duplicates="drop").to_frame("band")
+
+
 FUNCTIONS = [
     body_mass_style, net_worth, winsorized, log_ratio, quadrant, cyclic_hour, weekend, rush_hour,
     stay, season, first_letter, is_big_city, city_or_unknown, has_digits, scored,
     polynomial_by_hand, capped_flag, tax_bracket, standard_by_constants, any_missing, piped,
-    sigmoid_of_score, elapsed_months,
+    sigmoid_of_score, elapsed_months, known_or_seven, bands_from_doubled_edges,
 ]  # fmt: skip

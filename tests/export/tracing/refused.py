@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 import time
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ _CLOCK = (
 _RANDOM = (
     "expected the same answer every time, got random numbers; draw them in fit() and keep them as "
     "an attribute"
+)
+_BYTES = (
+    "expected the same answer every time, got random bytes of the machine, as uuid4, secrets and "
+    "np.random.RandomState ask for them; draw in fit() and keep it as an attribute"
 )
 _ROWS = "expected an answer that depends on its row alone, got "
 
@@ -116,6 +121,47 @@ def code_number(X):
     return pd.DataFrame({"number": X["code"].str.split("-").str[1].astype(int)})
 
 
+def token(X):
+    return X.assign(token=uuid.uuid4().hex)
+
+
+def seeded_state(X):
+    return X[["age"]] + np.random.RandomState(0).normal()
+
+
+def row_numbers(X):
+    return X[["age"]] * np.arange(len(X))[:, None]
+
+
+def three_months_later(X):
+    return (X["begin"] + pd.DateOffset(months=3)).dt.day.to_frame()
+
+
+def days_on_a_clock(X):
+    return (X["zoned"] + pd.DateOffset(days=3)).dt.day.to_frame()
+
+
+def set_in_isin(X):
+    return np.isin(X["age"], {1, 2}).reshape(-1, 1)
+
+
+class Lengths(dict[str, int]):
+    def __missing__(self, word: str) -> int:
+        return len(word)
+
+
+def own_dict(X):
+    return X["name"].map(Lengths(a=1)).to_frame()
+
+
+def shifted_clock(X):
+    return X["begin"].dt.tz_localize("Europe/Zurich", nonexistent="shift_forward").to_frame()
+
+
+def late_word(X):
+    return (X["begin"] > " today").to_frame()
+
+
 FUNCTIONS = [
     (batch_mean, "x.mean(axis=0)", f"expected axis=1, got mean over rows, which depends on the "
      f"batch; {_BATCH}"),
@@ -153,3 +199,26 @@ FUNCTIONS = [
      "from text to int64; map the words to numbers with Series.map({...}), or convert the column "
      "before training"),
 ]  # fmt: skip
+"""Of the catalogue."""
+
+TRAPS = [
+    (token, "uuid.uuid4()", _BYTES),
+    (seeded_state, "np.random.RandomState(0)", _BYTES),
+    (row_numbers, "np.arange(len(X))", f"{_ROWS}an array of as many cells as there are rows; what "
+     "is drawn or learned once a row belongs in fit()"),
+    (three_months_later, 'X["begin"] + pd.DateOffset(months=3)', "expected a fixed length of time, "
+     "got <DateOffset: months=3>, whose length depends on the date; use pd.Timedelta(days=...), or "
+     "reckon with .dt.year and .dt.month"),
+    (days_on_a_clock, 'X["zoned"] + pd.DateOffset(days=3)', "expected a difference of time, got "
+     "<DateOffset: days=3> on the clock of America/New_York, where days differ in length; use "
+     "pd.Timedelta, or tz_localize(None) first"),
+    (set_in_isin, 'np.isin(X["age"], {1, 2})', "expected a list, got a set, which np.isin takes "
+     "for one cell that nothing equals; write np.isin(x, [...]) or Series.isin(...)"),
+    (own_dict, 'X["name"].map(Lengths(a=1))', "expected a dict, a Counter or a defaultdict, got "
+     "Lengths, whose answer to other keys is its own; use map(dict) and fillna(...)"),
+    (shifted_clock, 'X["begin"].dt.tz_localize("Europe/Zurich", nonexistent="shift_forward")',
+     "expected nonexistent='raise' or 'NaT', got 'shift_forward', which needs other rows or moves "
+     "times; localize before training"),
+    (late_word, 'X["begin"] > " today"', _CLOCK),
+]  # fmt: skip
+"""Written to be refused: what each says is asserted, and none counts in the catalogue."""

@@ -44,8 +44,8 @@ def test_a_function_is_traced_and_proved(
 
 @pytest.mark.parametrize(
     ("function", "expression", "problem"),
-    refused.FUNCTIONS,
-    ids=[function.__name__ for function, _, _ in refused.FUNCTIONS],
+    [*refused.FUNCTIONS, *refused.TRAPS],
+    ids=[function.__name__ for function, _, _ in [*refused.FUNCTIONS, *refused.TRAPS]],
 )
 def test_what_no_graph_can_hold_is_refused_at_its_place(
     function: Callable[..., Any],

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from preproc.export.tracing.date_fields import RANGES
+from preproc.export.tracing.zones import zone_table
 from tests.export.tracing.running import graph_alone
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -247,3 +248,28 @@ def test_counts_of_a_unit_become_what_pandas_makes_of_them(unit: Any) -> None:
     for row in np.flatnonzero(~fits).tolist():
         with pytest.raises((OverflowError, ValueError)):
             moments(data.iloc[[row]])
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize("way", ["raise", "NaT"])
+def test_clocks_are_read_as_pandas_reads_them_around_every_change(zone: str, way: Any) -> None:
+    starts = zone_table(zone).starts[1:]
+    near = [starts + hours * 1800 for hours in range(-30, 31)]
+    seconds = np.concatenate([*near, *(one + 1799 for one in near), [0, -1]])
+    data = times("us", np.append(seconds * 10**6, NAT))
+
+    def read(X: pd.DataFrame) -> pd.DataFrame:
+        moment = X["t"].dt.tz_localize(zone, ambiguous=way, nonexistent=way)
+        return pd.DataFrame({"t": moment.dt.tz_convert("UTC").dt.tz_localize(None)})
+
+    got, row_error, _ = answers(read, data)
+    nulls = data["t"].dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna()
+    odd = nulls & data["t"].notna()
+    assert odd.any()
+    if way == "raise":
+        assert (row_error > 0).tolist() == odd.tolist()
+    else:
+        assert not row_error.any()
+    kept = row_error == 0
+    want = read(data[kept])["t"].to_numpy().astype(np.int64)
+    assert np.array_equal(got[kept, 0], want)

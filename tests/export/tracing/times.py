@@ -104,8 +104,30 @@ def first_day(X: pd.DataFrame) -> pd.DataFrame:
     return (X["begin"] + pd.Timedelta(days=30)).dt.day.to_frame("later")
 
 
+def compared_with_words(X: pd.DataFrame) -> pd.DataFrame:
+    summer = X["begin"].between("2021-06-01", "2021-08-31")
+    return pd.DataFrame(
+        {"late": X["begin"] > "2021-05-05", "summer": summer, "day": X["begin"] == "2020-02-29",
+         "local": X["zoned"] >= "2020-03-08 12:00", "long": (X["end"] - X["begin"]) > "3 days"}
+    )  # fmt: skip
+
+
+def later_by_an_offset(X: pd.DataFrame) -> pd.DataFrame:
+    return (X["begin"] + pd.DateOffset(days=3, hours=2)).dt.day.to_frame("later")
+
+
+def multiplied(X: pd.DataFrame) -> pd.DataFrame:
+    return ((X["end"] - X["begin"]) * 10**9).dt.days.to_frame("days")
+
+
+def local_clock(X: pd.DataFrame) -> pd.DataFrame:
+    moment = X["begin"].dt.tz_localize("Europe/Zurich", ambiguous="NaT", nonexistent="NaT")
+    return moment.dt.tz_convert("UTC").dt.hour.to_frame()
+
+
 FUNCTIONS = [
     calendar, clock, with_nulls, iso_week, weekend, cyclic_hour, duration, duration_in_hours,
     since_launch, age_as_of, local_hour, other_clock, parsed, ends_of_periods, after_cutoff,
-    part_of_day, day_names, month_key, midnight, first_day,
+    part_of_day, day_names, month_key, midnight, first_day, compared_with_words,
+    later_by_an_offset, multiplied, local_clock,
 ]  # fmt: skip
