@@ -49,6 +49,8 @@ class Oracle:
         """
         found = self.null_tokens
         kinds = getattr(self.like, "dtypes", None)
+        if kinds is not None and not hasattr(self.like, "columns"):  # a series, which has one
+            kinds = dict.fromkeys(names, kinds)
         is_typed = [
             n for n in names if kinds is not None and n in kinds and str(kinds[n]) != "object"
         ]

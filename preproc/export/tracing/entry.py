@@ -1,12 +1,13 @@
 """The way in: a step of the user's own, converted and held against its real function at once."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sklearn.preprocessing import FunctionTransformer
 
-from preproc.errors import ExportError
+from preproc.errors import ExportError, ProofError
 from preproc.export.scope import Scope
 from preproc.export.table import Table
 from preproc.export.tracing.declared import can_be_declared
@@ -56,24 +57,45 @@ def _as_fitted(fitted: Any) -> Iterator[None]:
 
 
 def _traced_and_proved(scope: Scope, fitted: Any, table: Table) -> Table:
+    asks = False
+
+    def attempt(*, mends: bool) -> Table:
+        def convert(
+            inner: Scope, taken: Table, nudge: float
+        ) -> tuple[Table, frozenset[float | str]]:
+            nonlocal asks
+            with _as_fitted(fitted):
+                result, tracer = traced(inner, fitted, taken, nudge=nudge, mends=mends)
+            asks = tracer.asks
+            return result, frozenset(tracer.kept)
+
+        prove_step(scope, fitted, table, convert)
+        return convert(scope, table, 0.0)[0]
+
     try:
-        with _as_fitted(fitted):
-            given, _ = traced(scope, fitted, table)
-    except ExportError as error:
-        if scope.ground is None or not can_be_declared(table):
+        return attempt(mends=False)
+    except ProofError:
+        if not asks:
             raise
-        raise scope.error(
-            f"{error.problem}; or, if each word alone decides, declare "
-            f"tabulate=[{scope.path!r}]: a table over the words of training, which refuses others"
-        ) from error
+        with suppress(ExportError, ProofError):
+            return attempt(mends=True)
+        raise
+    except ExportError as error:
+        problem = f"{_origin_of(fitted)}{error.problem}"
+        if scope.ground is not None and can_be_declared(table):
+            problem += (
+                f"; or, if each word alone decides, declare tabulate=[{scope.path!r}]: a table "
+                "over the words of training, which refuses others"
+            )
+        raise scope.error(problem) from error
 
-    def convert(inner: Scope, taken: Table, nudge: float) -> tuple[Table, frozenset[float | str]]:
-        with _as_fitted(fitted):
-            result, tracer = traced(inner, fitted, taken, nudge=nudge)
-        return result, frozenset(tracer.kept)
 
-    prove_step(scope, fitted, table, convert)
-    return given
+def _origin_of(fitted: Any) -> str:
+    """Name a class of an installed library, whose code its user has not written."""
+    kind = type(fitted)
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    is_installed = "-packages/" in file and not kind.__module__.startswith("sklearn.")
+    return f"{kind.__name__} of {kind.__module__.partition('.')[0]}: " if is_installed else ""
 
 
 def own_step(

@@ -3,7 +3,8 @@
 Code such as ``if X.isna().any().any(): raise ValueError`` has a meaning for single rows: the rows
 that meet the condition are refused. So the answer to ``any`` is no, and to ``all`` yes, and the
 rows that would make it another are refused by a rule; the trial then asks the real function about
-such rows, one by one, and refuses the export where it answers them.
+such rows, one by one. Where it answers them, as after ``if bad.any(): X = X.where(~bad, 0)``, the
+code mends rows: it is run once more on its other way, which must then be right for all rows.
 """
 
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ class Guard:
         return self
 
     def __bool__(self) -> bool:
+        self.tracer.asks = True
+        if self.tracer.mends:
+            return self._is_any
         place = place_here()
         asked = place.expression if place else "a condition over rows"
         for condition in self._conditions:

@@ -20,7 +20,7 @@ _LIBRARIES: Final = tuple(
     for package in (np.__file__, sklearn.__file__, str(Path(__file__).parent))
 )
 _STANDARD: Final = f"{Path(str(linecache.__file__)).parent}/"
-_LIBRARY_NAMES: Final = ("/pandas/", "/pytz/", "/dateutil/", "/narwhals/", "/polars/")
+_LIBRARY_NAMES: Final = ("/pandas/", "/pytz/", "/dateutil/", "/joblib/", "/narwhals/", "/polars/")
 
 
 class Refusal(Exception):  # noqa: N818  # it stops the user's code; `ExportError` is what is shown

@@ -26,7 +26,9 @@ from preproc.export.tracing.watch import watched
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT
 
 
-def traced(scope: Scope, fitted: Any, table: Table, *, nudge: float = 0.0) -> tuple[Table, Tracer]:
+def traced(
+    scope: Scope, fitted: Any, table: Table, *, nudge: float = 0.0, mends: bool = False
+) -> tuple[Table, Tracer]:
     """Run the user's code once on symbolic columns.
 
     Parameters
@@ -37,7 +39,7 @@ def traced(scope: Scope, fitted: Any, table: Table, *, nudge: float = 0.0) -> tu
         A FunctionTransformer, or an object with ``transform``.
     table
         What it takes.
-    nudge
+    nudge, mends
         See `Tracer`.
 
     Returns
@@ -57,6 +59,7 @@ def traced(scope: Scope, fitted: Any, table: Table, *, nudge: float = 0.0) -> tu
         lambda columns: SymbolicFrame(tracer, columns),
         series_of,
         nudge=nudge,
+        mends=mends,
     )
     function = transform_of(fitted)
     given = _symbolic(tracer, fitted, table)

@@ -91,6 +91,10 @@ class Tracer:
     nudge
         Relative change that each rounded function receives, to measure what rounding does; 0 in a
         graph that is to be served.
+    mends
+        Whether a condition over rows leads to mended rows; else it is taken to refuse them.
+    asks
+        Whether the code asked such a condition.
     kept
         Constants of the user's code, for rows on both sides of them.
     finite
@@ -104,6 +108,8 @@ class Tracer:
     series_of: Callable[[Any], Any]
     refusal: str = ""
     nudge: float = 0.0
+    mends: bool = False
+    asks: bool = False
     kept: set[float | str] = field(default_factory=set)
     finite: dict[str, Finite] = field(default_factory=dict)
 

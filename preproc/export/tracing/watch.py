@@ -24,6 +24,10 @@ _RANDOM: Final = (
     "expected the same answer every time, got random bytes of the machine, as uuid4, secrets "
     "and np.random.RandomState ask for them; draw in fit() and keep it as an attribute"
 )
+_PARALLEL: Final = (
+    "expected code that runs here, got joblib.Parallel, which may run it in other processes, where "
+    "no trace sees it; give the step's parts as steps of their own"
+)
 _MACHINE: Final = (
     "expected data and fitted attributes, got what belongs to one process: its environment, files "
     "or hash(), which is salted; read it in fit() and keep it as an attribute"
@@ -87,12 +91,22 @@ def _profiler(tracer: Tracer) -> Callable[[FrameType, str, Any], None]:
                 problem = _MACHINE
         else:
             return
+        if problem is _RANDOM and _is_under(frame, "/joblib/"):
+            problem = _PARALLEL
         if problem and not frame.f_code.co_filename.endswith(_OWN_READS):
             sys.setprofile(None)
             is_ours = is_library(frame.f_code.co_filename)
             tracer.refuse(problem, None if is_ours else place_of(frame))
 
     return seen
+
+
+def _is_under(frame: FrameType | None, folder: str) -> bool:
+    while frame is not None:
+        if folder in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_of_machine(function: Any) -> bool:

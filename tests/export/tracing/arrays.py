@@ -183,11 +183,18 @@ def written_through_a_view(x: Array) -> Array:
     return np.c_[out, middle]
 
 
+def mended(x: Array) -> Array:
+    wild = np.abs(x) > 2
+    if wild.any():
+        x = np.where(wild, 0, x)
+    return x * 2
+
+
 FUNCTIONS = [
     log1p_of_clipped, ratios, safe_ratio, signed_root, squares_and_cubes, zeroed_nan, missing_flags,
     masked_assignment, column_assignment, masked_logarithm, digitized, searched, selected, cyclic,
     row_statistics, row_normalised, share_of_row, differences, running_sum, largest_column, rounded,
     floored, logistic, hyperbolic, decades, powers, interpolated, membership, polar, in_place,
     projected, indicator_columns, pairwise_products, winsorised, box_cox, both_conditions,
-    written_through_a_view,
+    written_through_a_view, mended,
 ]  # fmt: skip

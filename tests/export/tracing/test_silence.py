@@ -161,3 +161,8 @@ def test_what_runs_when_garbage_is_collected_is_not_the_users(data: pd.DataFrame
         assert traced_step(litters, data).blocks
     finally:
         gc.callbacks.remove(looks_at_a_clock)
+
+
+def test_a_series_of_words_is_taken_as_an_array() -> None:
+    words = pd.Series(["a b", None, "C"] * 20)
+    assert traced_step(lambda s: np.where(s == "C", 1.0, 0.0).reshape(-1, 1), words).blocks
