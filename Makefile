@@ -25,10 +25,13 @@ OLDEST_CORE := not test_coverage and not polars and not selectors
 OLDEST_WITHOUT := checking spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines own_code
 
 .DEFAULT_GOAL := help
-.PHONY: help env environments clients hardware demo skew-demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
+.PHONY: help env environments bench clients hardware demo skew-demo test test-oldest coverage lint format-check check types contracts proto proto-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+bench: env  ## measure speed against scikit-learn and skl2onnx; writes docs/benchmarks
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 demo: env  ## train, export, prove, serve and call on a year of real flights
 	@$(BIN)/python -m examples.flights.demo $(ARGS)
