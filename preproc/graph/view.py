@@ -77,9 +77,37 @@ class View:
 
     def constant(self, value: NDArray[np.generic]) -> str:
         """Hold one more array and give its name."""
-        name = f"/fast/constant_{len(self.constants)}"
+        name = _free("/rewritten/constant", self.constants)
         self.constants[name] = value
         return name
+
+    def add(self, op_type: str, *inputs: str | NDArray[np.generic], **attributes: Any) -> str:
+        """Add a node; give the name of what it makes.
+
+        Arrays among the inputs become constants. The domain is an attribute like any other.
+        """
+        names = [item if isinstance(item, str) else self.constant(item) for item in inputs]
+        output = _free(f"/rewritten/{op_type}", self.nodes)
+        self.nodes[output] = helper.make_node(op_type, names, [output], name=output, **attributes)
+        return output
+
+    def maker(self, value: str, op_type: str) -> onnx.NodeProto | None:
+        """Give the node that makes a value, if it is of this operator."""
+        node = self.nodes.get(value)
+        return node if node is not None and node.op_type == op_type else None
+
+    def rename(self, node: onnx.NodeProto, value: str) -> None:
+        """Let a value take the place of what a node makes, wherever that is taken."""
+        (old,) = node.output[-1:]
+        outputs = {output.name for output in self.public.graph.output}
+        if old in outputs:
+            self.replace(node, "Identity", [value])
+            return
+        for other in self.nodes.values():
+            for at, name in enumerate(other.input):
+                if name == old:
+                    other.input[at] = value
+        del self.nodes[old]
 
     def replace(self, node: onnx.NodeProto, op_type: str, inputs: Sequence[str]) -> None:
         """Let another operation make what a node makes."""
@@ -103,6 +131,13 @@ class View:
             value_info=self.public.graph.value_info,
         )
         return pruned(checked_model(graph))
+
+
+def _free(stem: str, taken: Mapping[str, object]) -> str:
+    number = len(taken)
+    while f"{stem}_{number}" in taken:
+        number += 1
+    return f"{stem}_{number}"
 
 
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
