@@ -7,6 +7,7 @@ multiplications and table look-ups gives the same bits at any batch size and on 
 the bits of glibc but for the few values that its fused multiply-add decides.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache
@@ -30,14 +31,38 @@ _COEFFICIENTS: Final = tuple(
     )
 )
 """Minimax coefficients of (e^r - 1 - r) / r^2 on |r| <= ln 2 / 256, as glibc publishes them."""
-_LOWEST: Final = -746.0
-_HIGHEST: Final = 710.0
+LOWEST: Final = -746.0
+HIGHEST: Final = 710.0
 """Beyond these the true value rounds to 0 and to infinity."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What an argument is taken apart with.
+
+    Attributes
+    ----------
+    heads, tails
+        2^(i/128) and what is left of it, relative, (128,).
+    high, low
+        ln 2 / 128 in two parts, the first with trailing zeros.
+    inverse
+        128 / ln 2.
+    coefficients
+        Of the second to the fifth power of what is left.
+    """
+
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    high: float
+    low: float
+    inverse: float
+    coefficients: tuple[float, ...]
+
+
 @cache
-def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-    """Compute 2^(i/128) as head and relative tail, ln 2 / 128 less its head, and 128 / ln 2."""
+def reduction() -> Reduction:
+    """Compute the tables with 60 digits."""
     with localcontext() as context:
         context.prec = 60
         exact = [Decimal(2) ** (Decimal(i) / _PARTS) for i in range(_PARTS)]
@@ -47,7 +72,8 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
             for value, head in zip(exact, heads, strict=True)
         ]
         step = Decimal(2).ln() / _PARTS
-        return np.array(heads), np.array(tails), float(step - Decimal(_LN2_HIGH)), float(1 / step)
+        low, inverse = float(step - Decimal(_LN2_HIGH)), float(1 / step)
+    return Reduction(np.array(heads), np.array(tails), _LN2_HIGH, low, inverse, _COEFFICIENTS)
 
 
 def _powers_of_two() -> tuple[NDArray[np.float64], int]:
@@ -77,7 +103,7 @@ def exponential(graph: GraphBuilder, x: str, *, scope: str) -> str:
     def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
         return graph.op(op_type, *inputs, scope=scope)
 
-    bounded = op("Max", op("Min", x, np.array(_HIGHEST)), np.array(_LOWEST))
+    bounded = op("Max", op("Min", x, np.array(HIGHEST)), np.array(LOWEST))
     exponent, head, series = exponential_parts(graph, bounded, scope=scope)
     mantissa = op("Add", head, op("Mul", head, series))
     result = times_power_of_two(graph, mantissa, exponent, scope=scope)
@@ -86,23 +112,23 @@ def exponential(graph: GraphBuilder, x: str, *, scope: str) -> str:
 
 def exponential_parts(graph: GraphBuilder, bounded: str, *, scope: str) -> tuple[str, str, str]:
     """Split e^x, for |x| below 746, into (head + head * series) * 2^exponent."""
-    heads, tails, ln2_low, inverse = _tables()
-    c2, c3, c4, c5 = (np.array(c) for c in _COEFFICIENTS)
+    told = reduction()
+    c2, c3, c4, c5 = (np.array(c) for c in told.coefficients)
 
     def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
         return graph.op(op_type, *inputs, scope=scope)
 
-    whole = op("Round", op("Mul", bounded, np.array(inverse)))
-    rest = op("Sub", bounded, op("Mul", whole, np.array(_LN2_HIGH)))
-    rest = op("Sub", rest, op("Mul", whole, np.array(ln2_low)))
+    whole = op("Round", op("Mul", bounded, np.array(told.inverse)))
+    rest = op("Sub", bounded, op("Mul", whole, np.array(told.high)))
+    rest = op("Sub", rest, op("Mul", whole, np.array(told.low)))
     exponent = op("Floor", op("Mul", whole, np.array(1.0 / _PARTS)))
     place = op("Sub", whole, op("Mul", exponent, np.array(float(_PARTS))))
     index = graph.op("Cast", place, scope=scope, to=7)
-    head = op("Gather", heads, index)
+    head = op("Gather", told.heads, index)
     square = op("Mul", rest, rest)
     low = op("Mul", square, op("Add", c2, op("Mul", rest, c3)))
     high = op("Mul", op("Mul", square, square), op("Add", c4, op("Mul", rest, c5)))
-    series = op("Add", op("Add", op("Add", op("Gather", tails, index), rest), low), high)
+    series = op("Add", op("Add", op("Add", op("Gather", told.tails, index), rest), low), high)
     return exponent, head, series
 
 

@@ -114,6 +114,10 @@ class View:
         (output,) = node.output[-1:]
         self.nodes[output] = helper.make_node(op_type, inputs, [output], name=node.name)
 
+    def in_order(self) -> list[onnx.NodeProto]:
+        """List the nodes that outputs need, every one behind those that it takes from."""
+        return _sorted(self.nodes, self.public.graph)
+
     def model(self) -> onnx.ModelProto:
         """Close the graph again, without what nobody needs any more."""
         known = {tensor.name for tensor in self.public.graph.initializer}

@@ -1,0 +1,82 @@
+"""What other passes leave behind: names for one value, one operation done twice, tables of tables.
+
+Why it is exact: nothing is computed but the numbers of a constant table, and those are only moved
+or made another dtype that holds them.
+"""
+
+import numpy as np
+import onnx
+
+from preproc.graph.view import View, attributes_of
+
+_EXACT_CASTS = {onnx.TensorProto.DOUBLE: np.float64, onnx.TensorProto.INT64: np.int64}
+_MOST = 2**53
+
+
+def without_copies(view: View) -> None:
+    """Do the same operation on the same values once, and give every value one name."""
+    seen: dict[bytes, str] = {}
+    for node in list(view.nodes.values()):
+        if node.op_type == "Identity" and not _is_output(view, node.output[0]):
+            view.rename(node, node.input[0])
+    for node in view.in_order():
+        key = onnx.NodeProto()
+        key.CopyFrom(node)
+        key.ClearField("output")
+        key.ClearField("name")
+        key.ClearField("doc_string")
+        text = key.SerializeToString(deterministic=True)
+        if text in seen and not _is_output(view, node.output[-1]):
+            view.rename(node, seen[text])
+        else:
+            seen.setdefault(text, node.output[-1])
+    for node in list(view.nodes.values()):
+        made = view.nodes.get(node.input[0]) if node.op_type == "Identity" else None
+        if made is not None and not _is_output(view, node.input[0]) and len(made.output) == 1:
+            _give_name(view, made, node.output[0])
+
+
+def tables_of_tables(view: View) -> None:
+    """Look up in one table what is looked up in another, or cast, right after."""
+    for node in list(view.nodes.values()):
+        inner = view.maker(node.input[-1], "Gather") if node.op_type == "Gather" else None
+        if node.op_type == "Cast":
+            inner = view.maker(node.input[0], "Gather")
+        table = None if inner is None else view.constants.get(inner.input[0])
+        if inner is None or table is None or attributes_of(inner).get("axis", 0) != 0:
+            continue
+        if view.uses.get(inner.output[0], 0) > 1:
+            continue
+        if node.op_type == "Cast":
+            made = _cast(table, attributes_of(node)["to"])
+        else:
+            outer = view.constants.get(node.input[0])
+            is_first = attributes_of(node).get("axis", 0) == 0
+            made = outer[table] if outer is not None and is_first else None
+        if made is not None:
+            view.rename(node, view.add("Gather", np.asarray(made), inner.input[1]))
+
+
+def _cast(table: np.ndarray, kind: int) -> np.ndarray | None:
+    dtype = _EXACT_CASTS.get(kind)
+    if dtype is None or table.dtype.kind != "i" or np.abs(table).max() >= _MOST:
+        return None
+    return table.astype(dtype)
+
+
+def _give_name(view: View, node: onnx.NodeProto, name: str) -> None:
+    """Let a node make an output of the graph itself."""
+    old = node.output[0]
+    del view.nodes[old], view.nodes[name]
+    node.output[0] = name
+    view.nodes[name] = node
+    for other in view.nodes.values():
+        for at, value in enumerate(other.input):
+            if value == old:
+                other.input[at] = name
+
+
+def _is_output(view: View, value: str) -> bool:
+    return value in {output.name for output in view.public.graph.output}
+
+
