@@ -9,7 +9,6 @@ from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import splits_by_word
 from preproc.graph.fusion.exponentials import short_exponentials
-from preproc.graph.fusion.labels import chosen_labels
 from preproc.graph.fusion.leftovers import tables_of_tables, without_copies
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
@@ -23,7 +22,6 @@ PASSES: Final[Mapping[str, Callable[[View], None]]] = {
     "tables_of_tables": tables_of_tables,
     "short_exponentials": short_exponentials,
     "short_refusals": short_refusals,
-    "chosen_labels": chosen_labels,
     "without_copies": without_copies,
 }
 """Name → pass, in the order in which they run."""
