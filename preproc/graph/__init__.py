@@ -11,6 +11,7 @@ from preproc.graph.erf import erf
 from preproc.graph.expm1 import expm1
 from preproc.graph.exponential import exponential, logistic
 from preproc.graph.fast import fast
+from preproc.graph.fusion import fuse, restructure
 from preproc.graph.halves import Halves, lower
 from preproc.graph.listing import nodes_by_step
 from preproc.graph.logarithm import binary_logarithm, decimal_logarithm, log1p, logarithm
@@ -58,6 +59,7 @@ __all__ = [
     "fast",
     "floor_divide",
     "forest_sum",
+    "fuse",
     "inner_dtypes",
     "is_inside",
     "joined_text",
@@ -76,6 +78,7 @@ __all__ = [
     "picture_of",
     "positions",
     "pruned",
+    "restructure",
     "search_tree",
     "sine",
     "softmax",

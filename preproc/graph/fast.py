@@ -57,21 +57,36 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
 
 
 def _ordered_sum(view: View, last: onnx.NodeProto) -> tuple[str, Vector] | None:
-    """Match product with constants, running sum, last column: the value and the weights."""
+    """Match products with constants, running sum, last column: the value and the weights."""
     running = view.nodes.get(last.input[0]) if last.op_type == "Gather" else None
     if running is None or running.op_type != "CumSum" or view.uses[running.output[0]] > 1:
         return None
-    product = view.nodes.get(running.input[0])
-    if product is None or product.op_type != "Mul" or view.uses[product.output[0]] > 1:
-        return None
-    value, weights = product.input
-    width = view.widths.get(value, 0)
     index = np.ravel(view.constants.get(last.input[1], np.array(-2))).tolist()
-    if weights not in view.constants or not width or index != [width - 1]:
+    joined = view.maker(running.input[0], "Concat")
+    parts = [running.input[0]] if joined is None else list(joined.input)
+    found = [_weighed(view, part, is_alone=joined is None) for part in parts]
+    terms = [term for term in found if term is not None]
+    if len(terms) < len(found):
         return None
-    row = np.asarray(view.constants[weights], np.float64)
-    is_row = row.shape in ((1, width), (1, 1), ())
-    return (value, np.broadcast_to(row.ravel(), (width,))) if is_row else None
+    weights = np.concatenate([row for _, row in terms])
+    if index != [len(weights) - 1]:
+        return None
+    values = [value for value, _ in terms]
+    return values[0] if joined is None else view.add("Concat", *values, axis=1), weights
+
+
+def _weighed(view: View, part: str, *, is_alone: bool) -> tuple[str, Vector] | None:
+    """Read a summand as a value times constants; beside others, one that is added as it is."""
+    product = view.maker(part, "Mul")
+    if product is not None and view.uses[part] == 1:
+        value, weights = product.input
+        width = view.widths.get(value, 0)
+        if weights in view.constants and width:
+            row = np.asarray(view.constants[weights], np.float64)
+            if row.shape in ((1, width), (1, 1), ()):
+                return value, np.broadcast_to(row.ravel(), (width,))
+    width = 0 if is_alone else view.widths.get(part, 0)
+    return (part, np.ones(width)) if width else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +137,7 @@ def _fold_into_product(view: View, product: onnx.NodeProto) -> None:
     if weights is None or weights.ndim != 2:  # noqa: PLR2004  # a matrix
         return
     joined = view.nodes.get(value)
-    is_join = joined is not None and joined.op_type == "Concat" and view.uses[value] == 1
+    is_join = joined is not None and joined.op_type == "Concat" and view.uses.get(value, 1) == 1
     parts = list(joined.input) if joined is not None and is_join else [value]
     widths = [view.widths.get(part, 0) for part in parts]
     if 0 in widths or sum(widths) != len(weights):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preproc.artifact import read_artifact, read_contract, read_model
 from preproc.contract import Contract, Mode
 from preproc.errors import BackendError, RefusedRows
-from preproc.graph import fast, lower, pack
+from preproc.graph import fast, fuse, lower, pack, restructure
 from preproc.runtime.backends import Form, backend_of, opener_of
 from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
@@ -219,7 +219,8 @@ def open_session(
         ``exact``, or ``fast`` where the artifact was exported so: fewer nodes, other last bits,
         within bounds of its own.
     form
-        ``packed``: one matrix a dtype, faster; ``public``: the graph as it is on disk;
+        ``fused``: one matrix a dtype and the same bits from fewer nodes; ``packed``: only one
+        matrix a dtype; ``public``: the graph as it is on disk;
         ``halves``: text, nulls and refusals on the CPU, the arithmetic on the device; None for the
         one that the backend prefers.
     options
@@ -271,6 +272,8 @@ def session_of(
     if form == "halves" and mode != "exact":
         raise BackendError(f"mode {mode!r}: expected 'exact', of which the form in halves is made")
     if mode == "fast":
+        if form == "fused":
+            model = restructure(model)
         # What an accelerator computes is float32 anyway, or float64 where that was asked for.
         model = fast(model, () if form == "halves" else contract.float32)
     layout, dtype, own_rule = public_layout(contract.signature), "float64", None
@@ -282,10 +285,11 @@ def session_of(
         executor: Executor = open_halves(opener, replace(halves, host=packed.model), options)
         own_rule = halves.rule
         layout = Layout(packed.places, packed.matrices)
-    elif form == "packed":
+    elif form in ("fused", "packed"):
         packed = pack(model)
-        parts = [packed.model]
-        executor = opener(packed.model, **options)
+        ready = fuse(packed.model) if form == "fused" else packed.model
+        parts = [ready]
+        executor = opener(ready, **options)
         layout = Layout(packed.places, packed.matrices)
     else:
         parts = [model]

@@ -1,5 +1,5 @@
 """The fused form: the same bits from fewer nodes."""
 
-from preproc.graph.fusion.passes import PASSES, fuse
+from preproc.graph.fusion.passes import DETAILS, STRUCTURE, fuse, restructure
 
-__all__ = ["PASSES", "fuse"]
+__all__ = ["DETAILS", "STRUCTURE", "fuse", "restructure"]

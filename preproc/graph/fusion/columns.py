@@ -45,5 +45,3 @@ def _taken(view: View, value: str, columns: NDArray[np.int64]) -> str | None:
             return part if is_all else view.add("Gather", part, inside, axis=1)
         start += width
     return None
-
-

@@ -64,9 +64,7 @@ def _logistic(view: View, last: onnx.NodeProto) -> None:
     guard = _guard(view, argument, last)
     if guard is not None:
         (argument, last) = guard
-    parts = _parts(
-        view, argument, sign=sign, lowest=_LEAST_THAT_COUNTS, scale=2.0
-    )
+    parts = _parts(view, argument, sign=sign, lowest=_LEAST_THAT_COUNTS, scale=2.0)
     exponent = parts.exponent
     if guard is not None:
         # NaN becomes some whole number, which has to find a place.
@@ -77,9 +75,7 @@ def _logistic(view: View, last: onnx.NodeProto) -> None:
     view.rename(last, result)
 
 
-def _guard(
-    view: View, argument: str, last: onnx.NodeProto
-) -> tuple[str, onnx.NodeProto] | None:
+def _guard(view: View, argument: str, last: onnx.NodeProto) -> tuple[str, onnx.NodeProto] | None:
     """Match ``Where(IsNaN(x), NaN, f(Where(IsNaN(x), 0, x)))``: x, and the node that ends it."""
     safe = view.maker(argument, "Where")
     is_nan = None if safe is None else view.maker(safe.input[0], "IsNaN")
@@ -94,9 +90,7 @@ def _guard(
     return (is_nan.input[0], taker) if is_same and given is not None and given.size == 1 else None
 
 
-def _parts(
-    view: View, x: str, *, sign: float, lowest: float, scale: float = 1.0
-) -> _Parts:
+def _parts(view: View, x: str, *, sign: float, lowest: float, scale: float = 1.0) -> _Parts:
     """Compute e^(sign * x) as a mantissa, times `scale`, and an exponent, as `exponential` does."""
     told: Reduction = reduction()
     ends = sorted((sign * lowest, sign * HIGHEST))

@@ -4,13 +4,15 @@ Why it is exact: nothing is computed but the numbers of a constant table, and th
 or made another dtype that holds them.
 """
 
+from typing import Any, Final
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from preproc.graph.view import View, attributes_of
 
-_EXACT_CASTS = {onnx.TensorProto.DOUBLE: np.float64, onnx.TensorProto.INT64: np.int64}
-_MOST = 2**53
+_MOST: Final = 2**53
 
 
 def without_copies(view: View) -> None:
@@ -57,11 +59,9 @@ def tables_of_tables(view: View) -> None:
             view.rename(node, view.add("Gather", np.asarray(made), inner.input[1]))
 
 
-def _cast(table: np.ndarray, kind: int) -> np.ndarray | None:
-    dtype = _EXACT_CASTS.get(kind)
-    if dtype is None or table.dtype.kind != "i" or np.abs(table).max() >= _MOST:
-        return None
-    return table.astype(dtype)
+def _cast(table: NDArray[Any], kind: int) -> NDArray[np.float64] | None:
+    is_exact = table.dtype == np.int64 and np.abs(table.astype(np.int64)).max() < _MOST
+    return table.astype(np.float64) if is_exact and kind == onnx.TensorProto.DOUBLE else None
 
 
 def _give_name(view: View, node: onnx.NodeProto, name: str) -> None:
@@ -78,5 +78,3 @@ def _give_name(view: View, node: onnx.NodeProto, name: str) -> None:
 
 def _is_output(view: View, value: str) -> bool:
     return value in {output.name for output in view.public.graph.output}
-
-

@@ -14,17 +14,20 @@ from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
 from preproc.graph.view import View
 
-PASSES: Final[Mapping[str, Callable[[View], None]]] = {
+STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
     "columns_from_parts": columns_from_parts,
     "weights_by_word": weights_by_word,
     "splits_by_word": splits_by_word,
     "counted_leaves": counted_leaves,
     "tables_of_tables": tables_of_tables,
+}
+"""Name → pass, in the order in which they run: what the graph computes with."""
+DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "short_exponentials": short_exponentials,
     "short_refusals": short_refusals,
     "without_copies": without_copies,
 }
-"""Name → pass, in the order in which they run."""
+"""Those after it: how it computes."""
 
 
 def fuse(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -33,14 +36,25 @@ def fuse(model: onnx.ModelProto) -> onnx.ModelProto:
     Parameters
     ----------
     model
-        Public graph, or what `fast` made of it.
+        Public graph, or what `pack` or `fast` made of it.
 
     Returns
     -------
     onnx.ModelProto
         Same inputs and outputs.
     """
-    for run in PASSES.values():
+    return _rewritten(restructure(model), DETAILS)
+
+
+def restructure(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Run the first half of the passes alone, for `fast`, which goes on in its own way."""
+    return _rewritten(model, STRUCTURE)
+
+
+def _rewritten(
+    model: onnx.ModelProto, passes: Mapping[str, Callable[[View], None]]
+) -> onnx.ModelProto:
+    for run in passes.values():
         view = View.of(model)
         run(view)
         model = view.model()

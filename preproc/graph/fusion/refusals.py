@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from preproc.graph.view import View, attributes_of
 from preproc.signature import ROW_ERROR
 
+_AT_MOST_WIDER: Final = 4
+_KEEP_NUMBERS: Final = frozenset(["Abs", "Cast", "Clip", "Gather", "Neg"])
+_STEPS: Final = frozenset(["Add", "Div", "Mul", "Sub"])
 _NEVER_DEEPER: Final = 64
 """Steps that a value is followed back."""
 
@@ -43,7 +46,7 @@ def short_refusals(view: View) -> None:
     beyond = int(numbers.max()) + max([1, *entries])
     ends = np.cumsum(widths)[:-1]
     broken, order = _broken(view, list(zip(parts, np.split(numbers, ends), strict=True)))
-    left = (order - beyond).astype(np.int32).reshape(1, -1)
+    left = np.where(order > 0, order - beyond, 0).astype(np.int32).reshape(1, -1)
     marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT32), left)
     worst = view.add("ReduceMin", marks, np.array([1]), keepdims=0)
     view.replace(end, "Mod", [worst, view.constant(np.array(beyond, np.int32))])
@@ -110,9 +113,19 @@ def _poison_label(
     """Let refused rows find the poison at the end of the table of labels."""
     labels = view.constants[table.input[0]]
     poison = np.full(beyond, view.constants[node.input[1]].reshape(()), labels.dtype)
-    index = view.add("Add", table.input[1], view.add("Cast", worst, to=onnx.TensorProto.INT64))
+    index = view.add("Add", _small(view, table.input[1]), worst)
     longer = view.constant(np.concatenate([labels, poison]))
     view.replace(node, "Gather", [longer, index])
+
+
+def _small(view: View, index: str) -> str:
+    """Give an index as int32; one that is made of truth values is made so at once."""
+    squeeze = view.maker(index, "Squeeze")
+    cast = view.maker(index if squeeze is None else squeeze.input[0], "Cast")
+    if cast is None:
+        return view.add("Cast", index, to=onnx.TensorProto.INT32)
+    index = view.add("Cast", cast.input[0], to=onnx.TensorProto.INT32)
+    return index if squeeze is None else view.add("Squeeze", index, squeeze.input[1])
 
 
 def _poison_numbers(view: View, node: onnx.NodeProto, worst: str) -> None:
@@ -136,16 +149,36 @@ def _broken(
         if source is None:
             others.append((part, mine))
         else:
-            checked.append(source)
-            numbers.append(mine)
+            value, of_columns = _whole(view, source, mine)
+            checked.append(value)
+            numbers.append(of_columns)
     broken = []
     if checked:
-        value = checked[0] if len(checked) == 1 else view.add("Concat", *checked, axis=1)
-        broken.append(view.add("IsInf", value))
+        joined = checked[0] if len(checked) == 1 else view.add("Concat", *checked, axis=1)
+        broken.append(view.add("IsInf", joined))
     broken += [part for part, _ in others]
     numbers += [mine for _, mine in others]
     together = broken[0] if len(broken) == 1 else view.add("Concat", *broken, axis=1)
     return together, np.concatenate(numbers)
+
+
+def _whole(view: View, value: str, numbers: NDArray[np.int32]) -> tuple[str, NDArray[np.int32]]:
+    """Check all columns of a value of which some are taken, where these are not few.
+
+    Columns of no rule have the number zero.
+    """
+    taken = view.maker(value, "Gather")
+    columns = None if taken is None else view.constants.get(taken.input[1])
+    if taken is None or columns is None or attributes_of(taken).get("axis") != 1:
+        return value, numbers
+    width = view.widths.get(taken.input[0], 0)
+    if columns.ndim != 1 or not 0 < width <= _AT_MOST_WIDER * len(columns):
+        return value, numbers
+    if len(np.unique(columns)) < len(columns):
+        return value, numbers
+    all_numbers = np.zeros(width, np.int32)
+    all_numbers[columns] = numbers
+    return taken.input[0], all_numbers
 
 
 def _infinite(view: View, part: str) -> str | None:
@@ -161,7 +194,11 @@ def _infinite(view: View, part: str) -> str | None:
     if below is None or size is None:
         return None
     bound, value = view.constants.get(below.input[1]), size.input[0]
-    if bound is None or not np.isposinf(bound).all() or not _never_nan(view, value):
+    if (
+        bound is None
+        or not (bound.astype(np.float64) == np.inf).all()
+        or not _never_nan(view, value)
+    ):
         return None
     if view.kinds.get(value) == onnx.TensorProto.FLOAT:
         return view.add("Cast", value, to=onnx.TensorProto.DOUBLE)
@@ -169,24 +206,26 @@ def _infinite(view: View, part: str) -> str | None:
 
 
 def _never_nan(view: View, value: str) -> bool:
-    """Whether a value is a number or an infinity, by the few steps that cannot make NaN of these."""
+    """Whether a value is a number or an infinity: filled, and no step since could make NaN."""
     for _ in range(_NEVER_DEEPER):
         node = view.nodes.get(value)
-        if node is None:
+        if node is None or node.input[0] in view.constants:
             return False
         if node.op_type == "Where":
-            test, given = view.maker(node.input[0], "IsNaN"), view.constants.get(node.input[1])
-            is_filled = given is not None and not np.isnan(given.astype(np.float64)).any()
-            return test is not None and test.input[0] == node.input[2] and is_filled
-        if node.op_type in ("Add", "Sub", "Mul", "Div"):
-            given = view.constants.get(node.input[1])
-            if given is None or not np.isfinite(given.astype(np.float64)).all():
-                return False
-            if node.op_type in ("Mul", "Div") and (given == 0).any():
-                return False
-        elif node.op_type not in ("Cast", "Gather", "Clip", "Neg", "Abs"):
-            return False
-        if node.op_type in ("Cast", "Gather") and node.input[0] in view.constants:
+            break
+        if node.op_type not in _KEEP_NUMBERS and not _is_plain_step(view, node):
             return False
         value = node.input[0]
-    return False
+    else:
+        return False
+    test, filled = view.maker(node.input[0], "IsNaN"), view.constants.get(node.input[1])
+    is_filled = filled is not None and not np.isnan(filled.astype(np.float64)).any()
+    return test is not None and test.input[0] == node.input[2] and is_filled
+
+
+def _is_plain_step(view: View, node: onnx.NodeProto) -> bool:
+    """Whether a node adds, or scales by, finite constants other than a factor of zero."""
+    given = view.constants.get(node.input[1]) if node.op_type in _STEPS else None
+    if given is None or not np.isfinite(given.astype(np.float64)).all():
+        return False
+    return node.op_type in ("Add", "Sub") or bool((given != 0).all())

@@ -50,10 +50,10 @@ def hot_of(view: View, value: str) -> Hot | None:
     if equal is None or spread is None or attributes_of(spread).get("axis") != 1:
         return None
     owner = view.constants.get(spread.input[1])
-    number = view.constants.get(equal.input[1])
-    if owner is None or number is None or number.dtype != np.int64 or owner.ndim != 1:
+    numbers = view.constants.get(equal.input[1])
+    if owner is None or numbers is None or numbers.dtype != np.int64 or owner.ndim != 1:
         return None
-    number = number.ravel().astype(np.int64)
+    number: NDArray[np.int64] = numbers.ravel().astype(np.int64)
     known = values_of(view, spread.input[0])
     if known is None or number.shape != owner.shape or len(np.unique(number)) < len(number):
         return None
@@ -72,22 +72,22 @@ def hot_of(view: View, value: str) -> Hot | None:
 def values_of(view: View, value: str) -> list[NDArray[np.int64]] | None:
     """List, column by column, the values that an int64 value (n, k) can have; None if unknown."""
     node = view.nodes.get(value)
+    found: list[NDArray[np.int64]] | None = None
     if node is None:
         return None
     if node.op_type == "Gather" and node.input[0] in view.constants:
-        return _of_table(view, node)
-    if node.op_type == "LabelEncoder" and view.widths.get(value) == 1:
-        return [_of_encoder(node)]
-    if node.op_type == "Concat":
+        found = _of_table(view, node)
+    elif node.op_type == "LabelEncoder" and view.widths.get(value) == 1:
+        found = [_of_encoder(node)]
+    elif node.op_type == "Concat":
         parts = [values_of(view, part) for part in node.input]
-        return [one for part in parts if part for one in part] if all(parts) else None
-    if node.op_type == "Where" and node.input[1] in view.constants:
-        given, rest = view.constants[node.input[1]], values_of(view, node.input[2])
-        if rest is None or given.size not in (1, len(rest)):
-            return None
-        cells = np.broadcast_to(given.ravel().astype(np.int64), (len(rest),))
-        return [np.append(one, cell) for one, cell in zip(rest, cells, strict=True)]
-    return None
+        found = [one for part in parts if part for one in part] if all(parts) else None
+    elif node.op_type == "Where" and node.input[1] in view.constants:
+        filled, rest = view.constants[node.input[1]], values_of(view, node.input[2])
+        if rest is not None and filled.size in (1, len(rest)):
+            cells = np.broadcast_to(filled.ravel().astype(np.int64), (len(rest),))
+            found = [np.append(one, cell) for one, cell in zip(rest, cells, strict=True)]
+    return found
 
 
 def _of_table(view: View, node: onnx.NodeProto) -> list[NDArray[np.int64]] | None:

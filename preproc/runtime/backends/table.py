@@ -10,7 +10,7 @@ import onnx
 from preproc.errors import BackendAbsent, BackendError
 from preproc.runtime.executor import Executor, Opener
 
-Form = Literal["packed", "public", "halves"]
+Form = Literal["fused", "packed", "public", "halves"]
 Dtype = Literal["float32", "float64"]
 
 
@@ -23,8 +23,9 @@ class Backend:
     module
         Below `preproc.runtime.backends`; has `check_presence` and `open_executor`.
     form
-        What it runs unless asked otherwise: ``packed`` is what serves, ``public`` what is on disk,
-        ``halves`` one part on the CPU and one, plain `ai.onnx`, on the device.
+        What it runs unless asked otherwise: ``fused`` is what serves, ``packed`` the same unfused,
+        ``public`` what is on disk, ``halves`` one part on the CPU and one, plain `ai.onnx`, on the
+        device.
     install
         What brings its runtime.
     dtype
@@ -48,7 +49,7 @@ class Module(Protocol):
 
 
 BACKENDS: Final[Mapping[str, Backend]] = {
-    "onnxruntime-cpu": Backend("onnxruntime_cpu", "packed", "install preproc-runtime[cpu]"),
+    "onnxruntime-cpu": Backend("onnxruntime_cpu", "fused", "install preproc-runtime[cpu]"),
     "reference": Backend("reference", "public", "install preproc-runtime"),
     "wasm": Backend("wasm", "public", "install Node.js"),
     "openvino": Backend("openvino", "halves", "install preproc-runtime[openvino]"),

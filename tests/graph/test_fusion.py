@@ -1,0 +1,227 @@
+"""The fused form: every pass changes a graph and no bit, and what changes a bit is refused."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from preproc import Artifact, ParityError
+from preproc.export import export_pipeline
+from preproc.export.pipeline import convert
+from preproc.graph import pack
+from preproc.graph.fusion import DETAILS, STRUCTURE, fuse
+from preproc.graph.view import View
+from preproc.runtime import open_session, prove
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
+
+WORDS = ("a", "b", "c", "d")
+PASSES: Mapping[str, Callable[[View], None]] = {**STRUCTURE, **DETAILS}
+EXTREMES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, 1e-300, 1e300, -1e300, 1.7e308, -1.7e308)
+
+
+def table(rows: int, numbers: int = 3) -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({f"n{at}": draw.normal(at, 0.1 + at, rows) for at in range(numbers)})
+    frame[draw.random(frame.shape) < 0.1] = np.nan
+    return frame.assign(**{name: draw.choice(WORDS, rows) for name in ("one", "two")})
+
+
+def fitted(model: Any, numbers: int = 3) -> tuple[Any, pd.DataFrame]:
+    frame = table(300, numbers)
+    columns = [f"n{at}" for at in range(numbers)]
+    prepare = make_column_transformer(
+        (make_pipeline(SimpleImputer(), StandardScaler()), columns),
+        (OneHotEncoder(handle_unknown="ignore"), ["one", "two"]),
+        sparse_threshold=1.0,
+    )
+    score = frame["n1"].fillna(0) + 2 * (frame["one"] == "a") - (frame["two"] == "b")
+    target = np.digitize(score, [0.5, 2.0]) if getattr(model, "max_depth", 0) == 4 else score > 1
+    return make_pipeline(prepare, model).fit(frame, np.asarray(target, int)), frame
+
+
+MODELS: Mapping[str, Any] = {
+    "logistic": LogisticRegression(),
+    "boosting": GradientBoostingClassifier(n_estimators=5),
+    "binary forest": RandomForestClassifier(5, random_state=0),
+    "forest": RandomForestClassifier(5, max_depth=4, random_state=0),
+}
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, onnx.ModelProto]:
+    return {name: pack(convert(*fitted(model)).model).model for name, model in MODELS.items()}
+
+
+def answers(model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    with open_executor(model) as executor:
+        return executor.execute(feeds)
+
+
+def assert_same_bits(want: Mapping[str, NDArray[Any]], got: Mapping[str, NDArray[Any]]) -> None:
+    assert list(want) == list(got)
+    for name, expected in want.items():
+        given_dtype, given_shape = got[name].dtype, got[name].shape
+        assert (given_dtype, given_shape) == (expected.dtype, expected.shape)
+        if expected.dtype.kind == "f":
+            both_nan = np.isnan(expected) & np.isnan(got[name])
+            same = (expected.view(np.int64) == got[name].view(np.int64)) | both_nan
+            assert same.all(), name
+        else:
+            np.testing.assert_array_equal(got[name], expected)
+
+
+def feeds_of(rows: list[list[float]], words: list[list[str]]) -> dict[str, NDArray[Any]]:
+    return {"packed_float64": np.array(rows), "packed_string": np.array(words, object)}
+
+
+NUMBER = st.one_of(st.floats(-1e6, 1e6), st.sampled_from(EXTREMES))
+ROW = st.tuples(
+    st.lists(NUMBER, min_size=3, max_size=3),
+    st.lists(st.sampled_from([*WORDS, "", "never seen"]), min_size=2, max_size=2),
+)
+
+
+def drawn() -> dict[str, NDArray[Any]]:
+    draw = np.random.default_rng(1)
+    numbers = draw.normal(size=(500, 3)) * 10.0 ** draw.integers(-8, 4, (500, 3))
+    where = np.flatnonzero(draw.random(numbers.shape) < 0.1)
+    numbers.flat[where] = draw.choice(EXTREMES, len(where))
+    words = draw.choice([*WORDS, "", "never seen"], (500, 2)).astype(object)
+    return {"packed_float64": numbers, "packed_string": words}
+
+
+CHANGED_BY = {
+    "columns_from_parts": "logistic",
+    "weights_by_word": "logistic",
+    "splits_by_word": "boosting",
+    "counted_leaves": "binary forest",
+    "tables_of_tables": "logistic",
+    "short_exponentials": "boosting",
+    "short_refusals": "forest",
+    "without_copies": "forest",
+}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_a_pass_changes_the_graph_and_no_bit(
+    name: str, graphs: Mapping[str, onnx.ModelProto]
+) -> None:
+    model = graphs[CHANGED_BY[name]]
+    for each, run in PASSES.items():
+        view = View.of(model)
+        run(view)
+        changed = view.model()
+        if each == name:
+            break
+        model = changed
+    assert [node.op_type for node in changed.graph.node] != [
+        node.op_type for node in model.graph.node
+    ]
+    assert_same_bits(answers(model, drawn()), answers(changed, drawn()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(ROW, min_size=1, max_size=9))
+@pytest.mark.parametrize("name", MODELS)
+def test_the_fused_form_has_the_bits_of_the_packed_one_on_any_rows(
+    name: str, rows: Any, opened: Mapping[str, tuple[Any, Any]]
+) -> None:
+    packed, fused = opened[name]
+    feeds = feeds_of([row for row, _ in rows], [words for _, words in rows])
+    want = packed.execute(feeds)
+    assert_same_bits(want, fused.execute(feeds))
+    alone = fused.execute({key: value[-1:] for key, value in feeds.items()})
+    assert_same_bits({key: value[-1:] for key, value in want.items()}, alone)
+
+
+@pytest.fixture(scope="module")
+def opened(graphs: Mapping[str, onnx.ModelProto]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (open_executor(model), open_executor(fuse(model))) for name, model in graphs.items()
+    }
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fusing_takes_nodes_away(name: str, graphs: Mapping[str, onnx.ModelProto]) -> None:
+    assert len(fuse(graphs[name]).graph.node) < 0.85 * len(graphs[name].graph.node)
+
+
+def test_nodes_do_not_grow_with_columns() -> None:
+    counts = [
+        len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
+        for numbers in (20, 400)
+    ]
+    assert counts[0] == counts[1]
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    pipeline, frame = fitted(GradientBoostingClassifier(n_estimators=5))
+    return export_pipeline(
+        pipeline, frame, repository=tmp_path_factory.mktemp("models"), name="fused"
+    )
+
+
+def nudged(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass move the constants that it makes by a millionth."""
+
+    def spoiled(view: View) -> None:
+        before = set(view.constants)
+        run(view)
+        for name in set(view.constants) - before:
+            array = view.constants[name]
+            if array.dtype == np.float64:
+                view.constants[name] = array.astype(np.float64) * (1 + 1e-6)
+
+    return spoiled
+
+
+def other_words(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass ask trees for the word beside the one that is meant."""
+
+    def spoiled(view: View) -> None:
+        run(view)
+        for node in view.nodes.values():
+            for item in node.attribute:
+                if item.name == "nodes_splits":
+                    splits = numpy_helper.to_array(item.t)
+                    item.t.CopyFrom(numpy_helper.from_array(splits + 1, item.name))
+
+    return spoiled
+
+
+@pytest.mark.parametrize(
+    ("half", "name", "spoil"),
+    [
+        (STRUCTURE, "splits_by_word", other_words),
+        (DETAILS, "short_exponentials", nudged),
+    ],
+    ids=["trees", "exponential"],
+)
+def test_the_gate_refuses_a_spoiled_pass(
+    half: dict[str, Any],
+    name: str,
+    spoil: Callable[[Callable[[View], None]], Callable[[View], None]],
+    artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert artifact.path is not None
+    with open_session(artifact.path) as session:
+        assert session.form == "fused"
+        prove(session, artifact)
+    monkeypatch.setitem(half, name, spoil(half[name]))
+    with open_session(artifact.path) as session, pytest.raises(ParityError):
+        prove(session, artifact)
