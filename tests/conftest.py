@@ -1,5 +1,6 @@
 """Shared data: one small mixed table, and pipelines fitted on it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 from preproc import Artifact
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session
+from preproc.runtime.forms import VARIABLE
 from tests.devices import allow_software_gpu
 
 ROWS = 600
@@ -23,6 +25,7 @@ ROWS = 600
 
 def pytest_configure() -> None:
     allow_software_gpu()
+    os.environ[VARIABLE] = ""  # forms are made, not found
 
 
 def make_table(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:

@@ -118,8 +118,14 @@ class View:
         """List the nodes that outputs need, every one behind those that it takes from."""
         return _sorted(self.nodes, self.public.graph)
 
-    def model(self) -> onnx.ModelProto:
-        """Close the graph again, without what nobody needs any more."""
+    def model(self, *, is_checked: bool = True) -> onnx.ModelProto:
+        """Close the graph again, without what nobody needs any more.
+
+        Parameters
+        ----------
+        is_checked
+            Whether to check it; what is rewritten once more is checked then.
+        """
         known = {tensor.name for tensor in self.public.graph.initializer}
         added = [
             numpy_helper.from_array(array, name)
@@ -134,7 +140,7 @@ class View:
             [*self.public.graph.initializer, *added],
             value_info=self.public.graph.value_info,
         )
-        return pruned(checked_model(graph))
+        return pruned(checked_model(graph, is_checked=is_checked))
 
 
 def _free(stem: str, taken: Mapping[str, object]) -> str:

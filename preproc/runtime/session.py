@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -14,10 +13,12 @@ from numpy.typing import NDArray
 from preproc.artifact import read_artifact, read_contract, read_model
 from preproc.contract import Contract, Mode
 from preproc.errors import BackendError, RefusedRows
-from preproc.graph import fast, fuse, lower, pack, restructure
+from preproc.graph import fast, lower, pack
 from preproc.runtime.backends import Form, backend_of, opener_of
+from preproc.runtime.chunks import ChunkedExecutor
 from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
+from preproc.runtime.forms import ReadyForm, digest_of, form_at, make_form
 from preproc.runtime.halves import HalvesExecutor, open_halves
 from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
@@ -205,6 +206,7 @@ def open_session(
     mode: Mode = "exact",
     form: Form | None = None,
     options: Mapping[str, Any] | None = None,
+    workers: int = 1,
     verify: bool = True,
 ) -> Session:
     """Open an artifact on a backend.
@@ -225,6 +227,9 @@ def open_session(
         one that the backend prefers.
     options
         Keywords of the backend's `open_executor`, such as ``{"threads": 2}``.
+    workers
+        Threads that a large batch is spread over, in the fused and the packed form; a server,
+        which answers many calls at once, keeps one. The bits are the same for any number.
     verify
         Whether to read the whole folder and check its digest first.
 
@@ -242,13 +247,15 @@ def open_session(
     """
     if verify:
         read_artifact(path)
+    contract = read_contract(path)
+    chosen = _checked_form(contract, backend, mode, form)
+    if chosen in ("fused", "packed"):
+        opener = opener_of(backend)
+        ready = form_at(path, chosen, mode, contract.float32)
+        executor = ChunkedExecutor(opener(ready.model, **(options or {})), workers)
+        return _session(contract, executor, ready, backend=backend, form=chosen, mode=mode)
     return session_of(
-        read_contract(path),
-        read_model(path),
-        backend=backend,
-        mode=mode,
-        form=form,
-        options=options,
+        contract, read_model(path), backend=backend, mode=mode, form=form, options=options
     )
 
 
@@ -262,52 +269,69 @@ def session_of(
     options: Mapping[str, Any] | None = None,
 ) -> Session:
     """Open a session on a contract and its public graph, already in memory."""
-    offered = MODES.get(contract.mode, ())
-    if mode not in offered:
-        names = " or ".join(map(repr, offered))
-        raise BackendError(f"mode {mode!r}: expected {names}, which the artifact offers")
+    form = _checked_form(contract, backend, mode, form)
     opener = opener_of(backend)  # before the work of making a form
-    form = form or backend_of(backend).form
     options = options or {}
-    if form == "halves" and mode != "exact":
-        raise BackendError(f"mode {mode!r}: expected 'exact', of which the form in halves is made")
+    if form in ("fused", "packed"):
+        ready = make_form(model, form, mode, contract.float32)
+        executor = ChunkedExecutor(opener(ready.model, **options))
+        return _session(contract, executor, ready, backend=backend, form=form, mode=mode)
     if mode == "fast":
-        if form == "fused":
-            model = restructure(model)
         # What an accelerator computes is float32 anyway, or float64 where that was asked for.
         model = fast(model, () if form == "halves" else contract.float32)
-    layout, dtype, own_rule = public_layout(contract.signature), "float64", None
-    if form == "halves":
-        dtype = backend_of(backend).dtype
-        halves = lower(model, dtype=dtype)
-        packed = pack(halves.host)
-        parts = [packed.model, halves.device, halves.tail]
-        executor: Executor = open_halves(opener, replace(halves, host=packed.model), options)
-        own_rule = halves.rule
-        layout = Layout(packed.places, packed.matrices)
-    elif form in ("fused", "packed"):
-        packed = pack(model)
-        ready = fuse(packed.model) if form == "fused" else packed.model
-        parts = [ready]
-        executor = opener(ready, **options)
-        layout = Layout(packed.places, packed.matrices)
-    else:
-        parts = [model]
-        executor = opener(model, **options)
+    if form == "public":
+        return Session(
+            contract,
+            opener(model, **options),
+            public_layout(contract.signature),
+            backend=backend,
+            form=form,
+            mode=mode,
+            form_digest=digest_of([model]),
+        )
+    dtype = backend_of(backend).dtype
+    halves = lower(model, dtype=dtype)
+    packed = pack(halves.host)
     return Session(
         contract,
-        executor,
-        layout,
+        open_halves(opener, replace(halves, host=packed.model), options),
+        Layout(packed.places, packed.matrices),
         backend=backend,
         form=form,
         mode=mode,
         dtype=dtype,
-        form_digest=digest_of(parts),
-        own_rule=own_rule,
+        form_digest=digest_of([packed.model, halves.device, halves.tail]),
+        own_rule=halves.rule,
     )
 
 
-def digest_of(parts: Sequence[onnx.ModelProto]) -> str:
-    """Digest the models that run: SHA-256 over the SHA-256 of each, hexadecimal."""
-    digests = [sha256(part.SerializeToString(deterministic=True)).digest() for part in parts]
-    return sha256(b"".join(digests)).hexdigest()
+def _checked_form(contract: Contract, backend: str, mode: Mode, form: Form | None) -> Form:
+    """Choose the form that a backend prefers; refuse a mode that is not offered."""
+    offered = MODES.get(contract.mode, ())
+    if mode not in offered:
+        names = " or ".join(map(repr, offered))
+        raise BackendError(f"mode {mode!r}: expected {names}, which the artifact offers")
+    form = form or backend_of(backend).form
+    if form == "halves" and mode != "exact":
+        raise BackendError(f"mode {mode!r}: expected 'exact', of which the form in halves is made")
+    return form
+
+
+def _session(
+    contract: Contract,
+    executor: Executor,
+    ready: ReadyForm,
+    *,
+    backend: str,
+    form: Form,
+    mode: Mode,
+) -> Session:
+    return Session(
+        contract,
+        executor,
+        Layout(ready.places, ready.matrices),
+        backend=backend,
+        form=form,
+        mode=mode,
+        form_digest=ready.digest,
+    )

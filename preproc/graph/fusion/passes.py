@@ -54,8 +54,14 @@ def restructure(model: onnx.ModelProto) -> onnx.ModelProto:
 def _rewritten(
     model: onnx.ModelProto, passes: Mapping[str, Callable[[View], None]]
 ) -> onnx.ModelProto:
+    view = View.of(model)
     for run in passes.values():
-        view = View.of(model)
+        before = _outline(view)
         run(view)
-        model = view.model()
-    return model
+        if _outline(view) != before:
+            view = View.of(view.model(is_checked=False))
+    return view.model()
+
+
+def _outline(view: View) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(name, node.op_type, tuple(node.input)) for name, node in view.nodes.items()]

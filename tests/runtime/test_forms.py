@@ -1,0 +1,66 @@
+"""Forms that are kept: the same as those just made, made again where they are damaged."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from preproc import Artifact
+from preproc.runtime import forms, open_session
+from preproc.runtime.forms import ReadyForm, form_at
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(forms.VARIABLE, str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def made_at(artifact: Artifact) -> ReadyForm:
+    assert artifact.path is not None
+    return form_at(artifact.path, "fused", "exact", ())
+
+
+def never(_: onnx.ModelProto) -> onnx.ModelProto:
+    raise AssertionError("made again")
+
+
+def test_a_form_is_made_once(
+    kept: Path, logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made_at(logistic_artifact)
+    assert len(list(kept.iterdir())) == 1
+    monkeypatch.setattr(forms, "fuse", never)
+    assert made_at(logistic_artifact) == first
+    assert logistic_artifact.path is not None
+    with open_session(logistic_artifact.path) as session:
+        assert session.form_digest == first.digest
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "truncated", "altered"])
+def test_a_damaged_form_is_made_again(
+    damage: bytes | None, kept: Path, logistic_artifact: Artifact
+) -> None:
+    first = made_at(logistic_artifact)
+    (file,) = kept.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"?" if damage is None else damage)
+    assert made_at(logistic_artifact) == first
+    assert file.read_bytes() == content
+
+
+def test_other_code_makes_another_form(
+    kept: Path, logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_at(logistic_artifact)
+    monkeypatch.setattr(forms, "_rewriters", lambda: "other code")
+    made_at(logistic_artifact)
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(
+    tmp_path: Path, logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv(forms.VARIABLE, str(tmp_path / "file" / "kept"))
+    assert made_at(logistic_artifact).digest
