@@ -1,10 +1,10 @@
 """All of speed: ``python -m benchmarks``, or ``make bench``."""
 
-from benchmarks import batches, one_row
+from benchmarks import batches, loading, one_row, scaling
 
 
 def main() -> None:
-    for part in (one_row, batches):
+    for part in (one_row, batches, loading, scaling):
         part.main()
 
 

@@ -33,7 +33,7 @@ OVER_ORACLE: Final[Targets] = {("P1", "exact"): 200, ("GBC100", "exact"): 200}
 def measure(name: str) -> tuple[dict[str, Timing], dict[str, Any]]:
     """Time one pipeline."""
     with bench(name) as made, sessions(made.path) as (exact, fast):
-        timed = interleaved(made.contenders(1, exact, fast))
+        timed = interleaved(made.contenders(1, exact, fast), rounds=45, round_s=0.008)
     return timed, {
         key: {"median_us": found.median_us, "quartiles_us": [found.low_us, found.high_us]}
         for key, found in timed.items()

@@ -76,7 +76,7 @@ def test_other_data_is_refused(session: Session) -> None:
     assert str(caught.value) == "batch: expected a frame or a mapping of arrays, got list"
 
 
-@pytest.mark.parametrize("form", ["packed", "public"])
+@pytest.mark.parametrize("form", ["fused", "packed", "public"])
 @pytest.mark.parametrize("backend", ["onnxruntime-cpu", "reference"])
 def test_both_forms_and_backends_give_the_same_bits(
     logistic_artifact: Artifact, session: Session, served: pd.DataFrame, backend: str, form: Any

@@ -101,7 +101,7 @@ def test_a_server_on_the_cpu_says_so(
     assert np.array_equal(got["label"], boosting.predict(rows))
     model = server.repository.model("boosting", "")
     assert (model.session.backend, model.device) == ("onnxruntime-cpu", "CPU")
-    assert (model.session.dtype, model.session.form) == ("float64", "packed")
+    assert (model.session.dtype, model.session.form) == ("float64", "fused")
     assert devices(server) == [("boosting", "onnxruntime-cpu", "CPU", "float64")]
     server.repository.unload("boosting")
     assert devices(server) == []

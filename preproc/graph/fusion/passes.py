@@ -9,6 +9,7 @@ from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import splits_by_word
 from preproc.graph.fusion.exponentials import short_exponentials
+from preproc.graph.fusion.guards import without_guards
 from preproc.graph.fusion.leftovers import tables_of_tables, without_copies
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
@@ -24,6 +25,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "short_exponentials": short_exponentials,
+    "without_guards": without_guards,
     "short_refusals": short_refusals,
     "without_copies": without_copies,
 }
