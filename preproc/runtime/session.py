@@ -20,6 +20,7 @@ from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
 from preproc.runtime.forms import ReadyForm, digest_of, form_at, make_form
 from preproc.runtime.halves import HalvesExecutor, open_halves
+from preproc.runtime.memory import give_back_memory
 from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
 DEFAULT_BACKEND: Final = "onnxruntime-cpu"
@@ -253,7 +254,10 @@ def open_session(
         opener = opener_of(backend)
         ready = form_at(path, chosen, mode, contract.float32)
         executor = ChunkedExecutor(opener(ready.model, **(options or {})), workers)
-        return _session(contract, executor, ready, backend=backend, form=chosen, mode=mode)
+        session = _session(contract, executor, ready, backend=backend, form=chosen, mode=mode)
+        del ready
+        give_back_memory()
+        return session
     return session_of(
         contract, read_model(path), backend=backend, mode=mode, form=form, options=options
     )
