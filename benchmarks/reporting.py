@@ -55,6 +55,7 @@ def bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]], unit:
     middle = 0.4 - width / 2
     axes.set_xticks([x + middle for x in range(len(groups))], list(groups))
     axes.set_yscale("log")
+    axes.set_ylim(top=axes.get_ylim()[1] * 4)  # room for the legend
     axes.set_ylabel(unit)
     axes.set_title(title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
