@@ -201,9 +201,12 @@ def _check_column(column: Column, values: NDArray[Any] | None) -> int:
         raise SignatureError(column.name, "expected a column, got nothing")
     if not isinstance(values, np.ndarray):
         raise SignatureError(column.name, f"expected an array, got {type(values).__name__}")
-    is_text = values.dtype.kind in "OUT"
-    if is_text != column.is_text or (not is_text and values.dtype.name != column.dtype):
-        got = TEXT if is_text else values.dtype.name
+    dtype = values.dtype
+    is_text = dtype.kind in "OUT"
+    wanted = column.dtype  # the second name is put together each time
+    is_number = dtype.type.__name__ == wanted or dtype.name == wanted  # noqa: PLR1714
+    if is_text != column.is_text or not (is_text or is_number):
+        got = TEXT if is_text else dtype.name
         raise SignatureError(column.name, f"expected dtype {column.dtype}, got {got}")
     is_vector = values.ndim == 1 and column.width == 1
     if not is_vector and values.shape[1:] != (column.width,):

@@ -15,8 +15,8 @@ from preproc.compare import BITWISE, Tolerance, breaches
 from preproc.export.answers import as_output
 from preproc.export.oracle import Oracle
 from preproc.graph import expose, inner_dtypes
-from preproc.runtime.feeding import tokens_of
 from preproc.runtime.gate import tolerances_of
+from preproc.runtime.nulls import tokens_of
 from preproc.runtime.session import session_of
 from preproc.signature import TEXT
 from preproc.testimony import Divergence, Parting

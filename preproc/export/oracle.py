@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
-from preproc.runtime.feeding import frame_of, is_sparse, nulls_of, tokens_of, unit_of
+from preproc.runtime.feeding import frame_of, is_sparse, unit_of
+from preproc.runtime.nulls import nulls_of, tokens_of
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT, Signature
 
 METHODS: Final[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from preproc.compare import compare
 from preproc.errors import ProofError
 from preproc.export.batches import rows_of
 from preproc.export.table import Table, least_certain
-from preproc.runtime.feeding import tokens_of
+from preproc.runtime.nulls import tokens_of
 from preproc.signature import TEXT
 from preproc.vectors import StepAnswer, VectorSet
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import SignatureError
+from preproc.runtime.frames import plain_columns
+from preproc.runtime.nulls import check_text, with_tokens
 from preproc.signature import (
     MAX_EXACT_INTEGER,
     NAT,
-    NULL_NAN,
-    NULL_NONE,
     NULL_TOKENS,
     TEXT,
     Column,
@@ -84,8 +84,7 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
     """
     known = {column.name: column for column in signature.columns}
     if nw.dependencies.is_into_dataframe(data):
-        frame = frame_of(data)
-        return {name: _from_series(frame[name], known.get(name)) for name in frame.columns}
+        return _from_frame(data, known)
     if isinstance(data, Mapping):
         return {str(name): _from_array(name, data[name], known.get(name)) for name in data}
     if signature.kind == "array" and (isinstance(data, np.ndarray) or is_sparse(data)):
@@ -99,6 +98,19 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
             return {column.name: _from_series(series, column)}
         return {column.name: _from_array(column.name, array_of(data), column)}
     raise SignatureError("", f"expected {_WANTED[signature.kind]}, got {type(data).__name__}")
+
+
+def _from_frame(data: Any, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+    """Take plain columns straight, and the others by narwhals."""
+    plain = plain_columns(data, known)
+    found = {name: values for name, values in plain.items() if values is not None}
+    if plain and len(found) == len(plain):
+        return found
+    frame = frame_of(data)
+    return {
+        name: found[name] if name in found else _from_series(frame[name], known.get(name))
+        for name in frame.columns
+    }
 
 
 def frame_of(data: Any) -> nw.DataFrame[Any]:
@@ -175,8 +187,11 @@ def matrices_of(
         for name, (dtype, width) in layout.inputs.items()
     }
     for name, (matrix, start) in layout.places.items():
-        values = columns[name] if columns[name].ndim > 1 else columns[name][:, None]
-        inputs[matrix][:, start : start + values.shape[1]] = values
+        values = columns[name]
+        if values.ndim == 1:
+            inputs[matrix][:, start] = values
+        else:
+            inputs[matrix][:, start : start + values.shape[1]] = values
     return inputs
 
 
@@ -282,10 +297,10 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
     if not series.implementation.is_pandas_like():
         values = values.astype(object)
         nulls = series.is_null().to_numpy()
-        _check_text(column.name, values[~nulls])
+        check_text(column.name, values[~nulls])
         values[nulls] = NULL_TOKENS[column.null or "none"]
         return values
-    return _with_tokens(column.name, values)
+    return with_tokens(column.name, values)
 
 
 def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any]:
@@ -296,49 +311,4 @@ def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any
         return epoch_of(column.name, values, column.moment)
     if column is None or not column.is_text or values.dtype.kind not in "OUT":
         return values
-    return _with_tokens(column.name, values)
-
-
-def _with_tokens(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Put null tokens in place of None and NaN; everything else must be text."""
-    if values.dtype.kind != "O":
-        values = values.astype(object)
-    is_none, is_nan = _nulls_in(values)
-    _check_text(name, values[~(is_none | is_nan)])
-    return tokens_of(values)
-
-
-def tokens_of(cells: NDArray[Any]) -> NDArray[Any]:
-    """Put null tokens in place of None and NaN, as text travels."""
-    is_none, is_nan = _nulls_in(cells)
-    if not (is_none.any() or is_nan.any()):
-        return cells
-    marked = cells.copy()
-    marked[is_none] = NULL_NONE
-    marked[is_nan] = NULL_NAN
-    return marked
-
-
-def _nulls_in(cells: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    is_none = np.equal(cells, np.array(None, object)).astype(bool)
-    return is_none, np.not_equal(cells, cells).astype(bool)  # NaN alone differs from itself
-
-
-def nulls_of(texts: NDArray[Any]) -> NDArray[Any]:
-    """Put None and NaN back where their tokens stand in an answer."""
-    answers = texts.copy()
-    answers[texts == NULL_NONE] = None
-    answers[texts == NULL_NAN] = np.nan
-    return answers
-
-
-def _check_text(name: str, cells: NDArray[Any]) -> None:
-    flat = cells.ravel().tolist()
-    strange = set(map(type, flat)) - {str, np.str_}
-    if strange:
-        got = ", ".join(sorted(kind.__name__ for kind in strange))
-        raise SignatureError(name, f"expected dtype {TEXT}, got cells of type {got}")
-    reserved = {NULL_NONE, NULL_NAN}.intersection(flat)
-    if reserved:
-        token = min(reserved)
-        raise SignatureError(name, f"expected data, got {token!r}, which is reserved for nulls")
+    return with_tokens(column.name, values)

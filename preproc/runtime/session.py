@@ -17,10 +17,11 @@ from preproc.graph import fast, lower, pack
 from preproc.runtime.backends import Form, backend_of, opener_of
 from preproc.runtime.chunks import ChunkedExecutor
 from preproc.runtime.executor import Executor, Placed
-from preproc.runtime.feeding import Layout, columns_of, matrices_of, nulls_of, public_layout
+from preproc.runtime.feeding import Layout, columns_of, matrices_of, public_layout
 from preproc.runtime.forms import ReadyForm, digest_of, form_at, make_form
 from preproc.runtime.halves import HalvesExecutor, open_halves
 from preproc.runtime.memory import give_back_memory
+from preproc.runtime.nulls import nulls_of
 from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
 DEFAULT_BACKEND: Final = "onnxruntime-cpu"

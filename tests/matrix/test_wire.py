@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from preproc.artifact import Artifact
 from preproc.export import export_pipeline
-from preproc.runtime.feeding import nulls_of
+from preproc.runtime.nulls import nulls_of
 from preproc.signature import ROW_ERROR, TEXT
 from preproc.vectors import VectorSet
 from tests.matrix.coverage import cases

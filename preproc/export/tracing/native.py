@@ -10,7 +10,7 @@ from preproc.errors import ProofError
 from preproc.export.oracle import pandas_frame
 from preproc.export.table import Block, Table
 from preproc.export.tracing.membership import is_null
-from preproc.runtime.feeding import nulls_of, tokens_of
+from preproc.runtime.nulls import nulls_of, tokens_of
 from preproc.signature import TEXT
 
 

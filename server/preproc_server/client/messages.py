@@ -8,7 +8,8 @@ import narwhals as nw
 from grpc import StatusCode
 from numpy.typing import NDArray
 
-from preproc.runtime.feeding import columns_of, nulls_of
+from preproc.runtime.feeding import columns_of
+from preproc.runtime.nulls import nulls_of
 from preproc.signature import TEXT, Signature
 from preproc_server import wire
 from preproc_server.client.contracts import DIGEST_PARAMETER, Known
