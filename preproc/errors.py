@@ -11,6 +11,7 @@
     ├── CheckError          the check of a pipeline: nothing to check, no answer
     ├── BackendError        the executor: an unknown one, or one that cannot run the graph
     │   └── BackendAbsent   its runtime or its device is not there
+    ├── ScoreError          a file of rows or answers: missing, truncated, not to be written
     ├── LogError            the request log: missing, empty, damaged, or a policy that cannot be
     ├── DriftError          the monitor: a baseline or a window that cannot be judged
     ├── PageError           a report as a page: nothing to show, parts that do not fit
@@ -133,6 +134,23 @@ class BackendAbsent(BackendError):  # noqa: N818  # the public name says what ha
         self.remedy = remedy
         text = f"backend {backend!r}: {problem}; {remedy}"
         super().__init__(" ".join(text.split()))  # errors of drivers have many lines
+
+
+class ScoreError(PreprocError):
+    """A file of rows that cannot be read, or a file of answers that cannot be written.
+
+    Parameters
+    ----------
+    path
+        The file at fault.
+    problem
+        What was expected, what came.
+    """
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path = str(path)
+        self.problem = problem
+        super().__init__(f"file {str(path)!r}: {problem}")
 
 
 class LogError(PreprocError):

@@ -158,18 +158,20 @@ class Signature:
     outputs: tuple[Output, ...] = ()
     rules: tuple[Rule, ...] = ()
 
-    def check(self, batch: Mapping[str, NDArray[Any]]) -> int:
+    def check(self, batch: Mapping[str, NDArray[Any]], *, min_rows: int = 1) -> int:
         """Check names, dtypes and shapes; order is irrelevant.
 
         Parameters
         ----------
         batch
             One array a column, shape (n,) or (n, width); text as object, str or StringDType.
+        min_rows
+            0 to look at columns alone.
 
         Returns
         -------
         int
-            Number of rows, at least 1.
+            Number of rows, at least `min_rows`.
 
         Raises
         ------
@@ -187,9 +189,9 @@ class Signature:
             if rows is not None and got != rows:
                 raise SignatureError(column.name, f"expected {rows} rows, got {got}")
             rows = got
-        if not rows:
+        if (rows or 0) < min_rows:
             raise SignatureError("", "expected at least one row, got none")
-        return rows
+        return rows or 0
 
     def rule(self, number: int) -> Rule:
         """Look a rule up by the number that ``row_error`` holds."""

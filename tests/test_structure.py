@@ -18,6 +18,7 @@ PACKAGES = [
     "preproc.page",
     "preproc.parity",
     "preproc.runtime",
+    "preproc.scoring",
     "preproc.skew",
 ]
 

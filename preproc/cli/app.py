@@ -1,4 +1,4 @@
-"""The command line: inspect, check, parity, diff, proto, serve, replay, monitor, diagnose, log."""
+"""The command line: what is here, and what the modules beside it bring."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.cli.drift import diagnose, monitor
 from preproc.cli.log import log, replay
 from preproc.cli.parity import parity
+from preproc.cli.score import score
 from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
 from preproc.contract import contract_to_json
 from preproc.errors import CheckError
@@ -22,6 +23,7 @@ from preproc.runtime import DEFAULT_BACKEND
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(parity, name="parity")
 app.add_typer(log, name="log")
+app.command()(score)
 app.command()(replay)
 app.command()(monitor)
 app.command()(diagnose)
