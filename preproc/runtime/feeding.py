@@ -83,10 +83,11 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
         null token.
     """
     known = {column.name: column for column in signature.columns}
-    if nw.dependencies.is_into_dataframe(data):
-        return _from_frame(data, known)
     if isinstance(data, Mapping):
         return {str(name): _from_array(name, data[name], known.get(name)) for name in data}
+    plain = plain_columns(data, known)
+    if plain or nw.dependencies.is_into_dataframe(data):
+        return _completed(plain, data, known)
     if signature.kind == "array" and (isinstance(data, np.ndarray) or is_sparse(data)):
         (column,) = signature.columns
         array = _densified(data) if is_sparse(data) else data
@@ -100,9 +101,10 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
     raise SignatureError("", f"expected {_WANTED[signature.kind]}, got {type(data).__name__}")
 
 
-def _from_frame(data: Any, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
-    """Take plain columns straight, and the others by narwhals."""
-    plain = plain_columns(data, known)
+def _completed(
+    plain: Mapping[str, NDArray[Any] | None], data: Any, known: Mapping[str, Column]
+) -> dict[str, NDArray[Any]]:
+    """Add to the plain columns of a frame, by narwhals, those that are not."""
     found = {name: values for name, values in plain.items() if values is not None}
     if plain and len(found) == len(plain):
         return found
@@ -307,8 +309,9 @@ def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any
     if not isinstance(values, np.ndarray):
         problem = f"expected an array, got {type(values).__name__}; use numpy.asarray"
         raise SignatureError(str(name), problem)
-    if column is not None and column.moment and values.dtype.kind == "M":
-        return epoch_of(column.name, values, column.moment)
-    if column is None or not column.is_text or values.dtype.kind not in "OUT":
+    kind = values.dtype.kind
+    if column is None:
         return values
-    return with_tokens(column.name, values)
+    if kind == "M" and column.moment:
+        return epoch_of(column.name, values, column.moment)
+    return with_tokens(column.name, values) if kind in "OUT" and column.is_text else values

@@ -104,8 +104,8 @@ def _all_of_pandas(
 
 
 def _of_cells(values: NDArray[Any], column: Column | None) -> NDArray[Any]:
-    is_text = column is not None and column.is_text and values.dtype.kind == "O"
-    return with_tokens(column.name, values) if column is not None and is_text else values
+    is_text = values.dtype.kind == "O" and column is not None and column.is_text
+    return with_tokens(column.name, values) if is_text and column is not None else values
 
 
 def _of_polars(
