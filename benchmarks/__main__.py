@@ -1,10 +1,10 @@
 """All of speed: ``python -m benchmarks``, or ``make bench``."""
 
-from benchmarks import batches, loading, one_row, scaling
+from benchmarks import batches, call_path, loading, one_row, scaling, threads
 
 
 def main() -> None:
-    for part in (one_row, batches, loading, scaling):
+    for part in (one_row, batches, loading, call_path, threads, scaling):
         part.main()
 
 
