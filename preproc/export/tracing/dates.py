@@ -36,6 +36,13 @@ _PARTS: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "date": ".dt.normalize(), or year, month and day",
+    "time": ".dt.hour, .dt.minute and .dt.second",
+    "to_period": ".dt.strftime('%Y-%m'), or .dt.year * 12 + .dt.month",
+}
+
+
 class DateFields:
     """What ``Series.dt`` gives."""
 
@@ -55,8 +62,8 @@ class DateFields:
             return self._numbers(self._part_of_day(*_PARTS[name]), RANGES[name])
         fields = CIVIL_FIELDS.get(name)
         if fields is None:
-            advice = "; use .dt.normalize(), or year, month and day" if name == "date" else ""
-            self.tracer.refuse(f"Series.dt.{name} is not traced{advice}")
+            advice = _INSTEAD.get(name, "fields such as .dt.year and .dt.month")
+            self.tracer.refuse(f"Series.dt.{name} is not traced; use {advice}")
         return self._numbers(fields(self), RANGES.get(name))
 
     # Values
@@ -316,7 +323,10 @@ class DateFields:
                 words = np.array([f"{n:0{width}d}" for n in range(size)], object)
                 part = tracer.op("Gather", words, number)
             else:
-                tracer.refuse(f"expected %Y, %m, %d, %H, %M, %S or %j in strftime, got {piece}")
+                names = "; use .dt.day_name() and .dt.month_name() for names"
+                tracer.refuse(
+                    f"expected %Y, %m, %d, %H, %M, %S or %j in strftime, got {piece}{names}"
+                )
             text = part if text is None else tracer.op("StringConcat", text, part)
         is_null = tracer.op("Equal", series.value.name, np.array(NAT))
         name = tracer.op("Where", is_null, np.array("\0nan", object), text or "")

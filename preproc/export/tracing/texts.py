@@ -215,7 +215,10 @@ class TextMethods(TextTests):
     ) -> Any:
         """Cut at a delimiter."""
         if pat is None or (len(pat) > 1 and re.escape(pat) != pat):
-            self.tracer.refuse("expected plain text to split at, got white space or a pattern")
+            self.tracer.refuse(
+                "expected plain text to split at, got white space or a pattern; write "
+                ".str.replace(pattern, ' ', regex=True).str.strip().str.split(' ')"
+            )
         return Pieces(self._series, pat, n).expanded(n) if expand else Pieces(self._series, pat, n)
 
     def replace(
@@ -296,7 +299,7 @@ class TextMethods(TextTests):
         for other in many:
             right = other if na_rep is None else other.fillna(na_rep)
             result = result + sep + right if sep else result + right
-        return result
+        return result.rename(self._series.name)
 
     def number_text(self) -> Value:
         """Write whole numbers and booleans as text."""

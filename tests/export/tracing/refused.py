@@ -162,6 +162,14 @@ def late_word(X):
     return (X["begin"] > " today").to_frame()
 
 
+def month_period(X):
+    return X["begin"].dt.to_period("M").astype(str).to_frame()
+
+
+def long_name(X):
+    return X["begin"].dt.strftime("%A").to_frame()
+
+
 FUNCTIONS = [
     (batch_mean, "x.mean(axis=0)", f"expected axis=1, got mean over rows, which depends on the "
      f"batch; {_BATCH}"),
@@ -220,5 +228,9 @@ TRAPS = [
      "expected nonexistent='raise' or 'NaT', got 'shift_forward', which needs other rows or moves "
      "times; localize before training"),
     (late_word, 'X["begin"] > " today"', _CLOCK),
+    (month_period, 'X["begin"].dt.to_period', "Series.dt.to_period is not traced; use "
+     ".dt.strftime('%Y-%m'), or .dt.year * 12 + .dt.month"),
+    (long_name, 'X["begin"].dt.strftime("%A")', "expected %Y, %m, %d, %H, %M, %S or %j in "
+     "strftime, got %A; use .dt.day_name() and .dt.month_name() for names"),
 ]  # fmt: skip
 """Written to be refused: what each says is asserted, and none counts in the catalogue."""

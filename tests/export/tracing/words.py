@@ -99,8 +99,12 @@ def lists_of_words(X: pd.DataFrame) -> pd.DataFrame:
     return X["city"].fillna("none").str.lower().isin(["bern", "zug"]).to_frame("known")
 
 
+def glued_with_its_name(X: pd.DataFrame) -> pd.DataFrame:
+    return X["city"].str.cat(X["code"], sep="-", na_rep="?").to_frame()
+
+
 FUNCTIONS = [
     cleaned, upper, titled, counted, initial, prefix_number, tested, ignoring_case, matched,
     full_pattern, without_dashes, without_odd_signs, one_space, padded, glued, two_columns, numeric,
-    compared, digits_only, by_lambda, lists_of_words,
+    compared, digits_only, by_lambda, lists_of_words, glued_with_its_name,
 ]  # fmt: skip
