@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
@@ -34,6 +33,7 @@ from preproc_server.services import Services
 from preproc_server.settings import Settings, unknown_variables
 from preproc_server.shadow import Shadow
 from preproc_server.team import Team
+from preproc_server.threads import Threads
 from preproc_server.versions import parse_policy
 from preproc_server.watching import Repeated
 
@@ -109,8 +109,9 @@ class Server:
         self._page: Page | None = None
         self._repeated: list[Repeated] = []
         self._names: set[str] = set()
+        self._threads = Threads(settings.threads, "call")
         self._grpc = grpc.server(
-            ThreadPoolExecutor(settings.threads, thread_name_prefix="call"),
+            self._threads,  # type: ignore[arg-type]  # all that is asked of it is `submit`
             options=channel_options(settings, is_shared=team is not None),
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
@@ -162,6 +163,7 @@ class Server:
         self.shadow.close()
         self.services.end_open_calls()
         self._grpc.stop(grace_s).wait()
+        self._threads.shutdown(wait=False)
         if self.journal is not None:
             self.journal.close()
         self.services.close()
