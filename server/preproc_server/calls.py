@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from threading import Semaphore
 from typing import Any, Final, Literal, NoReturn, Protocol
 
@@ -25,12 +26,20 @@ SHORT_TEXT: Final = "refused; the log of the server tells why"
 
 Texts = Literal["full", "short"]
 """Whether a status tells names and rules, or only its code."""
-Answer = Callable[[Any, "Call"], Message]
+Answer = Callable[[Any, "Call"], Message | bytes]
 Count = Callable[[str, Any, grpc.StatusCode, float], None]
 """Hears of each call: method, request, status, seconds."""
 
 _ARRIVED: Final[ContextVar[int]] = ContextVar("arrived", default=0)
 _LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request as it came, and the model that it is for, empty until that is read."""
+
+    content: bytes
+    model_name: str = ""
 
 
 class Context(Protocol):
@@ -210,8 +219,8 @@ class Guard:
             context.set_trailing_metadata(details_of(error, code, text))
         context.abort(code, text)
 
-    def _written(self, message: Message) -> bytes:
-        content = serialize(message)
+    def _written(self, message: Message | bytes) -> bytes:
+        content = message if isinstance(message, bytes) else serialize(message)
         if len(content) > self._max_send_bytes:
             raise AnswerSizeError(len(content), self._max_send_bytes)
         return content

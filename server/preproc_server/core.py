@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from preproc.contract import Contract
@@ -18,7 +20,7 @@ from preproc_server.door import Companion, Findings, Policy, check_batch
 from preproc_server.errors import UnofferedError
 from preproc_server.loading import Answers, Model
 from preproc_server.metrics import Metrics
-from preproc_server.parameters import Options, options_of
+from preproc_server.parameters import USUAL, Options, options_of
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.shared_memory import Regions
 
@@ -89,9 +91,24 @@ class Desk:
 
 
 def infer(
-    model: Model, request: pb.ModelInferRequest, desk: Desk, call: Call
-) -> pb.ModelInferResponse:
-    """Answer a batch of rows.
+    model: Model,
+    request: pb.ModelInferRequest,
+    desk: Desk,
+    call: Call,
+    prepared: Prepared | None = None,
+) -> bytes:
+    """Answer a batch of rows with a ``ModelInferResponse``.
+
+    Parameters
+    ----------
+    model
+        That answers.
+    request
+        Without its inputs where these are laid out already.
+    desk, call
+        What all calls share, and what is known of this one.
+    prepared
+        The inputs, laid out; None where they are still in the request.
 
     Raises
     ------
@@ -107,7 +124,7 @@ def infer(
         When shared memory is asked for and cannot be had.
     """
     try:
-        return _answer(model, request, desk, call)
+        return _answer(model, request, desk, call, prepared)
     except Exception:
         took_ns = time.perf_counter_ns() - call.arrived_ns
         desk.statistics.count_failure(model.name, model.version, took_ns)
@@ -132,15 +149,23 @@ def check_regions(desk: Desk, call: Call) -> Regions:
 
 
 def _answer(
-    model: Model, request: pb.ModelInferRequest, desk: Desk, call: Call
-) -> pb.ModelInferResponse:
+    model: Model,
+    request: pb.ModelInferRequest,
+    desk: Desk,
+    call: Call,
+    read: Prepared | None,
+) -> bytes:
     options = options_of(request)
-    wanted = plan.wanted_outputs(model.plan, request)
-    forms = delivery.forms_of(request)
-    regions = check_regions(desk, call) if delivery.is_placed(request) else None
+    wanted = model.plan.outputs
+    forms: tuple[delivery.Form, ...] = ()
+    regions = None
+    if read is None or request.outputs:
+        wanted = plan.wanted_outputs(model.plan, request)
+        forms = delivery.forms_of(request)
+        regions = check_regions(desk, call) if delivery.is_placed(request) else None
     if regions is not None:
         delivery.collect(request, regions)
-    admitted = _admit(model, request, desk)
+    admitted = _admit(model, request, desk, read)
     prepared = admitted.prepared
     if admitted.found.violations:
         desk.note(model, admitted, None, call, request)
@@ -149,33 +174,47 @@ def _answer(
     answers = _compute(model, prepared, desk, call, options)
     computed = time.perf_counter_ns()
     desk.note(model, admitted, answers, call, request)
-    if ROW_ERROR not in wanted:
+    if ROW_ERROR not in wanted and np.count_nonzero(answers[ROW_ERROR]):
         model.session.raise_refused(answers[ROW_ERROR])
-    response = _response(model, request, options)
-    if admitted.found.flagged:
-        response.parameters[companions.FLAGGED].int64_param = admitted.found.flagged
-    if forms:
-        outputs = model.session.signature.outputs
-        delivery.deliver(response, answers, forms, outputs, is_raw=options.is_raw, regions=regions)
+    flagged = admitted.found.flagged
+    if options is USUAL and not request.outputs and not flagged:
+        content = model.replies.write(
+            prepared.rows, request.id, wanted, answers, partial(_usual, model, answers)
+        )
     else:
-        plan.encode(response, {name: answers[name] for name in wanted}, is_raw=options.is_raw)
+        response = _response(model, request, options)
+        if flagged:
+            response.parameters[companions.FLAGGED].int64_param = flagged
+        if forms:
+            outputs = model.session.signature.outputs
+            delivery.deliver(
+                response, answers, forms, outputs, is_raw=options.is_raw, regions=regions
+            )
+        else:
+            plan.encode(response, {name: answers[name] for name in wanted}, is_raw=options.is_raw)
+        content = response.SerializeToString()
     times = Times(call.arrived_ns, call.read_ns, decoded, computed, time.perf_counter_ns())
     desk.statistics.count(model.name, model.version, prepared.rows, times)
-    return response
+    return content
 
 
-def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk) -> Admitted:
+def _admit(
+    model: Model, request: pb.ModelInferRequest, desk: Desk, read: Prepared | None
+) -> Admitted:
     """Hold a request against the contract."""
     policy, metrics = desk.policy, desk.metrics
     digest = companions.digest_of(request)
     if not check_digest(model.door, policy, digest, lambda: desk.contracts(model.name)):
         metrics.count_untold_digest(model.name)
-    told, extras = companions.set_apart(model.plan, model.door, policy, request)
-    if extras:
-        metrics.count_extra_columns(model.name, extras)
-    prepared = plan.decode(model.plan, request)
+    told: Mapping[str, Companion] = {}
+    if read is None:
+        told, extras = companions.set_apart(model.plan, model.door, policy, request)
+        if extras:
+            metrics.count_extra_columns(model.name, extras)
+    prepared = read or plan.decode(model.plan, request)
     found = check_batch(model.door, policy, prepared.feeds, told, desk.clock_s())
-    metrics.count_marks(model.name, found.marks)
+    if found.marks:
+        metrics.count_marks(model.name, found.marks)
     return Admitted(prepared, found, told)
 
 
@@ -186,8 +225,16 @@ def _compute(
     call.check_time(options.timeout_us)
     answers = model.run(prepared)
     call.check_time(options.timeout_us)
-    desk.metrics.count_refused(model.name, model.session.signature.rules, answers[ROW_ERROR])
+    if np.count_nonzero(answers[ROW_ERROR]):
+        desk.metrics.count_refused(model.name, model.session.signature.rules, answers[ROW_ERROR])
     return answers
+
+
+def _usual(model: Model, answers: Answers) -> pb.ModelInferResponse:
+    """Write a usual answer to a request without an id."""
+    response = _response(model, pb.ModelInferRequest(), USUAL)
+    usual = {name: answers[name] for name in model.plan.outputs}
+    return plan.encode(response, usual, is_raw=True)
 
 
 def _response(

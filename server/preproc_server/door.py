@@ -6,9 +6,10 @@ never saw and numbers beyond its range are counted or refused; the graph itself 
 with them, as scikit-learn does.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from preproc.interface import contract_digest
 from preproc.runtime.feeding import Layout
 from preproc.signature import MAX_EXACT_INTEGER, NULL_TOKENS
 from preproc_server.errors import RequestError
-from preproc_server.spans import Span, spans_of
+from preproc_server.spans import Span, is_within, spans_of
 
 SKEW_S: Final = 60.0
 """How far two clocks may differ before an event time counts as one of the future."""
@@ -123,14 +124,15 @@ class Findings:
         Positions of rows with such a value; a caller who does not tell marks none.
     """
 
-    marks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    marks: defaultdict[tuple[str, str], int] = field(default_factory=partial(defaultdict, int))
     violations: list[tuple[str, str]] = field(default_factory=list)
     rows: set[int] = field(default_factory=set)
 
     @property
     def flagged(self) -> int:
         """How many values were marked; what a caller did not tell is no mark."""
-        return sum(values for (_, why), values in self.marks.items() if why != "untold")
+        marks = self.marks
+        return sum(marks[mark] for mark in marks if mark[1] != "untold") if marks else 0
 
     def refuse(self) -> None:
         """Raise `RequestError`, naming each row, column and rule, where something is refused."""
@@ -188,7 +190,9 @@ def check_batch(
         _check_whole(place, feeds[place.matrix][:, place.index], found)
     if policy.unseen_values != "ignore":
         for place in door.words:
-            _check_words(place, feeds[place.matrix][:, place.index], policy, found)
+            values = feeds[place.matrix]
+            if len(values) > 1 or values[0, place.index] not in place.known:  # mostly it is one row
+                _check_words(place, values[:, place.index], policy, found)
     if policy.out_of_range != "ignore":
         for span in door.spans:
             _check_span(span, feeds[span.matrix], policy, found)
@@ -212,9 +216,9 @@ def _check_words(
     place: Place, values: NDArray[np.object_], policy: Policy, found: Findings
 ) -> None:
     words = values.tolist()
-    unseen = set(words) - place.known
-    if not unseen:
+    if place.known.issuperset(words):
         return
+    unseen = set(words) - place.known
     rows = [row for row, word in enumerate(words) if word in unseen]
     found.marks[place.column, "unseen"] += len(rows)
     found.rows.update(rows)
@@ -225,6 +229,8 @@ def _check_words(
 
 
 def _check_span(span: Span, values: NDArray[Any], policy: Policy, found: Findings) -> None:
+    if len(values) == 1 and is_within(span, values[0].tolist()):
+        return
     is_out = (values < span.low) | (values > span.high)  # false for NaN, which is a null
     if not np.count_nonzero(is_out):  # sooner than any() on a few rows
         return

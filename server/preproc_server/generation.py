@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
 from preproc.errors import PreprocError
-from preproc_server.calls import Call, Guard
+from preproc_server.calls import Asked, Call, Guard
 from preproc_server.core import Desk
 from preproc_server.prediction import Models, predict
 from preproc_server.schema import METHOD, schema_of
@@ -22,14 +22,6 @@ from preproc_server.state import Snapshot
 from preproc_server.typed import Typed, typed_of
 
 _LOG: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came, with the model that it is for."""
-
-    model_name: str
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +108,6 @@ class TypedServices(grpc.GenericRpcHandler):
             return predict(service, self._models, asked.content, self._desk, call)
 
         def read(content: bytes) -> Asked:
-            return Asked(service.schema.model, content)
+            return Asked(content, service.schema.model)
 
         return grpc.unary_unary_rpc_method_handler(self._guard.unary(METHOD, answer), read)

@@ -4,7 +4,7 @@ import json
 import logging
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from preproc.runtime import Prepared, Session, open_session
 from preproc.runtime.backends import backend_of
 from preproc_server.door import Door, door_of
 from preproc_server.plan import Plan, plan_of
+from preproc_server.replies import Replies
+from preproc_server.stencils import Stencils
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -56,12 +58,16 @@ class Model:
         Contract, golden vectors and certificate, without the graph.
     door
         What is checked of each batch beyond dtypes and shapes.
+    stencils
+        Read usual requests.
     is_proved
         Whether its golden vectors passed in this process; false for a plain ONNX model.
     observe
         Told of each answer of `run`.
     device
         What computes, as the backend calls it.
+    replies
+        Write usual answers.
     """
 
     name: str
@@ -72,9 +78,11 @@ class Model:
     digest: str
     artifact: Artifact
     door: Door
+    stencils: Stencils
     is_proved: bool = True
     observe: Observe = ignore
     device: str = ""
+    replies: Replies = field(default_factory=Replies)
 
     def run(self, prepared: Prepared) -> dict[str, NDArray[Any]]:
         """Compute all outputs, ``row_error`` among them, and tell the observer."""
@@ -115,15 +123,17 @@ def model_of(
 ) -> Model:
     """Make a model of an open session, which it closes in the end."""
     name = artifact.contract.name
+    plan = plan_of(name, session.signature, session.layout)
     model = Model(
         name,
         version,
         session,
-        plan_of(name, session.signature, session.layout),
+        plan,
         json.dumps(contract_to_json(artifact.contract), allow_nan=False),
         artifact.digest,
         replace(artifact, model=b"", steps=()),
         door_of(artifact.contract, session.layout, artifact.profile),
+        Stencils(plan),
         is_proved,
         observe,
         session.environment()["device"],

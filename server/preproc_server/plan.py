@@ -37,12 +37,18 @@ class MatrixPlan:
         Columns that it holds, left to right, as positions in the contract.
     widths
         For each of them, how many columns of the matrix it fills.
+    names
+        Of them.
+    is_flat
+        Whether each has one value a row.
     """
 
     name: str
     datatype: Datatype
     positions: tuple[int, ...]
     widths: tuple[int, ...]
+    names: tuple[str, ...]
+    is_flat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,9 @@ def plan_of(model: str, signature: Signature, layout: Layout) -> Plan:
     for matrix, (dtype, _) in layout.inputs.items():
         positions = tuple(position for _, position in sorted(starts[matrix].items()))
         widths = tuple(columns[position].width for position in positions)
-        matrices.append(MatrixPlan(matrix, wire.BY_DTYPE[dtype], positions, widths))
+        names = tuple(columns[position].name for position in positions)
+        datatype, is_flat = wire.BY_DTYPE[dtype], max(widths) == 1
+        matrices.append(MatrixPlan(matrix, datatype, positions, widths, names, is_flat))
     return Plan(
         model,
         columns,
@@ -117,11 +125,11 @@ def decode(plan: Plan, request: pb.ModelInferRequest) -> Prepared:
     rows = _usual_rows(plan, inputs) or _rows(plan, inputs)
     if request.raw_input_contents:
         raws = _raws(plan, inputs, list(request.raw_input_contents), order)
-        feeds = {matrix.name: _of_raw(matrix, plan.columns, raws, rows) for matrix in plan.matrices}
+        feeds = {matrix.name: of_raw(matrix, plan.columns, raws, rows) for matrix in plan.matrices}
     else:
         contents = [tensor.contents for tensor in inputs]
         feeds = {
-            matrix.name: _of_contents(matrix, plan.columns, contents, rows)
+            matrix.name: of_contents(matrix, plan.columns, contents, rows)
             for matrix in plan.matrices
         }
     return Prepared(rows, feeds)
@@ -240,34 +248,36 @@ def _raws(
     return [raws[position] for position in order]
 
 
-def _of_raw(
+def of_raw(
     matrix: MatrixPlan, columns: Sequence[Tensor], raws: Sequence[bytes], rows: int
 ) -> NDArray[Any]:
+    """Read one matrix from raw contents, one a column of the contract."""
     if matrix.datatype.is_text:
         texts: list[str] = []
         for position in matrix.positions:
             texts += wire.texts_of_raw(columns[position], raws[position], rows)
-        return _interleave(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
+        return interleaved(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
     pieces = [raws[position] for position in matrix.positions]
     want = rows * matrix.datatype.size_bytes
     is_usual = max(matrix.widths) == 1 and all(len(piece) == want for piece in pieces)
     if not is_usual or matrix.datatype.dtype == "bool":
         for position in matrix.positions:
             wire.check_raw(columns[position], raws[position], rows)
-    return _interleave(wire.numbers_of_raw(matrix.datatype, pieces), matrix.widths, rows)
+    return interleaved(wire.numbers_of_raw(matrix.datatype, pieces), matrix.widths, rows)
 
 
-def _of_contents(
+def of_contents(
     matrix: MatrixPlan,
     columns: Sequence[Tensor],
     contents: Sequence[pb.InferTensorContents],
     rows: int,
 ) -> NDArray[Any]:
+    """Read one matrix from typed contents, one a column of the contract."""
     if matrix.datatype.is_text:
         texts: list[str] = []
         for position in matrix.positions:
             texts += wire.texts_of_contents(columns[position], contents[position], rows)
-        return _interleave(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
+        return interleaved(wire.text_array(texts, (len(texts),)), matrix.widths, rows)
     numbers = [
         wire.numbers_of_contents(columns[position], contents[position], rows)
         for position in matrix.positions
@@ -276,11 +286,13 @@ def _of_contents(
         flat = np.concatenate(numbers)
     else:
         flat = np.array(list(chain.from_iterable(numbers)), matrix.datatype.dtype)
-    return _interleave(flat.astype(matrix.datatype.dtype, copy=False), matrix.widths, rows)
+    return interleaved(flat.astype(matrix.datatype.dtype, copy=False), matrix.widths, rows)
 
 
-def _interleave(flat: NDArray[Any], widths: Sequence[int], rows: int) -> NDArray[Any]:
+def interleaved(flat: NDArray[Any], widths: Sequence[int], rows: int) -> NDArray[Any]:
     """Turn columns that lie one after another into one matrix (rows, sum of widths)."""
+    if rows == 1:
+        return flat.reshape(1, -1)
     if len(widths) == 1:
         return flat.reshape(rows, widths[0])
     if max(widths) == 1:

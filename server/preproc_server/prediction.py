@@ -3,6 +3,7 @@
 import time
 from typing import Any, Protocol, cast
 
+import numpy as np
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
@@ -101,9 +102,10 @@ def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) 
     computed = time.perf_counter_ns()
     desk.note(model, admitted, answers, call)
     signature = model.session.signature
-    desk.metrics.count_refused(model.name, signature.rules, answers[ROW_ERROR])
-    if not request.report_refused:
-        model.session.raise_refused(answers[ROW_ERROR])
+    if np.count_nonzero(answers[ROW_ERROR]):
+        desk.metrics.count_refused(model.name, signature.rules, answers[ROW_ERROR])
+        if not request.report_refused:
+            model.session.raise_refused(answers[ROW_ERROR])
     response = service.response()
     told: Any = response
     told.model_version, told.contract_digest = str(model.version), model.door.digest

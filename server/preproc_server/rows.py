@@ -18,12 +18,14 @@ from preproc.errors import SignatureError
 from preproc.naming import EVENT_TIME, STATUS, companion
 from preproc.runtime import Prepared
 from preproc.signature import NULL_TOKENS
+from preproc_server import wire
 from preproc_server.door import Companion
 from preproc_server.errors import RequestError
 from preproc_server.plan import Plan
 from preproc_server.schema import STATUSES
 from preproc_server.typed import ABSENT, Slot, Typed
 
+_TOKENS: Final = frozenset(NULL_TOKENS.values())
 _NO_NULL: Final = "expected a value, got nothing; the column has no null"
 
 
@@ -41,6 +43,8 @@ def read_rows(typed: Typed, rows: Sequence[Message]) -> list[Sequence[Any]]:
     if not rows:
         raise SignatureError("", "expected at least one row, got none")
     cells: list[Sequence[Any]] = list(zip(*map(typed.values, rows), strict=True))
+    if all(map(all, cells)):  # no zero, and nothing absent
+        return cells
     lacking: list[tuple[int, str]] = []
     for at, slot in enumerate(typed.slots):
         if all(cells[at]):
@@ -67,18 +71,19 @@ def lay_out(typed: Typed, plan: Plan, cells: Sequence[Sequence[Any]]) -> Prepare
     rows = len(cells[0])
     feeds: dict[str, NDArray[Any]] = {}
     for matrix in plan.matrices:
-        names = [plan.columns[position].name for position in matrix.positions]
+        names = matrix.names
         taken = [typed.places[name] for name in names]
         columns = [cells[at] for at in taken]
-        if max(matrix.widths) > 1:
-            columns = list(_widened(names, columns, matrix.widths))
         if matrix.datatype.is_text:
-            _check_tokens([typed.slots[at] for at in taken], [cells[at] for at in taken])
-            array = np.empty((len(columns), rows), object)
-            array[:] = columns
+            _check_tokens([typed.slots[at] for at in taken], columns, is_flat=matrix.is_flat)
+        if not matrix.is_flat:
+            columns = list(_widened(names, columns, matrix.widths))
+        values = list(chain.from_iterable(columns))
+        if matrix.datatype.is_text:
+            flat = wire.text_array(values, (len(values),))
         else:
-            array = _numbers(columns, matrix.datatype.dtype, names)
-        feeds[matrix.name] = np.ascontiguousarray(array.T)
+            flat = _numbers(values, matrix.datatype.dtype, columns, names)
+        feeds[matrix.name] = np.ascontiguousarray(flat.reshape(len(columns), rows).T)
     return Prepared(rows, feeds)
 
 
@@ -135,9 +140,12 @@ def _widened(
         yield from zip(*column, strict=True)
 
 
-def _numbers(columns: Sequence[Sequence[Any]], dtype: str, names: Sequence[str]) -> NDArray[Any]:
+def _numbers(
+    values: Sequence[Any], dtype: str, columns: Sequence[Sequence[Any]], names: Sequence[str]
+) -> NDArray[Any]:
+    """Make an array of the values of some columns, one after the other."""
     try:
-        return np.array(columns, dtype)
+        return np.array(values, dtype)
     except OverflowError:
         limits = np.iinfo(dtype)
         shown = names if len(names) == len(columns) else [names[0]] * len(columns)
@@ -154,9 +162,13 @@ def _numbers(columns: Sequence[Sequence[Any]], dtype: str, names: Sequence[str])
         ) from None
 
 
-def _check_tokens(slots: Sequence[Slot], columns: Sequence[Sequence[Any]]) -> None:
+def _check_tokens(
+    slots: Sequence[Slot], columns: Sequence[Sequence[Any]], *, is_flat: bool
+) -> None:
     """Refuse text that a caller sends and that means a null; a fill is the slot's own object."""
-    tokens = set(NULL_TOKENS.values())
+    tokens = _TOKENS
+    if is_flat and tokens.isdisjoint(chain.from_iterable(columns)):
+        return
     bad = []
     for slot, column in zip(slots, columns, strict=True):
         texts = column if not slot.is_repeated else list(chain.from_iterable(column))

@@ -12,12 +12,13 @@ import grpc
 from google.protobuf.message import Message
 
 from preproc_server import core, descriptions
-from preproc_server.calls import Answer, Call, Guard, Service
+from preproc_server.calls import Answer, Asked, Call, Guard, Service
 from preproc_server.core import Desk
 from preproc_server.counters import Counted, Totals
 from preproc_server.errors import NotReadyError, UnknownModelError, WireError
 from preproc_server.lanes import Idle, Lane
 from preproc_server.loading import Model
+from preproc_server.opening import open_request
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.repository import Repository
 
@@ -113,15 +114,17 @@ class Servicer:
             response.model_stats.append(told)
         return response
 
-    def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
+    def model_infer(self, asked: Asked, call: Call) -> bytes:
         """Answer a batch of rows."""
-        return core.infer(self._model(request, call), request, self._desk, call)
+        request, model, prepared = open_request(asked, lambda named: self._model(named, call))
+        return core.infer(model, request, self._desk, call, prepared)
 
     def stream_infer(
         self, request: pb.ModelInferRequest, call: Call
     ) -> pb.ModelStreamInferResponse:
         """Answer one batch of a stream."""
-        response = core.infer(self._model(request, call), request, self._desk, call)
+        content = core.infer(self._model(request, call), request, self._desk, call)
+        response = pb.ModelInferResponse.FromString(content)
         response.parameters[FINAL].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
 
@@ -199,10 +202,8 @@ def handlers(
 ) -> grpc.GenericRpcHandler:
     """Make the service of a servicer, each method guarded; streams have a lane of their own."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        method: grpc.unary_unary_rpc_method_handler(
-            guard.unary(method, answer), request_class.FromString
-        )
-        for method, (answer, request_class) in unary_methods(servicer).items()
+        method: grpc.unary_unary_rpc_method_handler(guard.unary(method, answer), read)
+        for method, (answer, read) in unary_methods(servicer).items()
     }
     stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns, idle)
     methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
@@ -211,15 +212,14 @@ def handlers(
     return Service(SERVICE, methods)
 
 
-def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, type[Message]]]:
-    """Name each method of one request and one response, with the message that it takes."""
-    found: dict[str, tuple[Callable[[Any, Call], Message], type[Message]]] = {
+def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, Callable[[bytes], Any]]]:
+    """Name each method of one request and one response, with what reads its message."""
+    found: dict[str, tuple[Answer, type[Message]]] = {
         "ServerLive": (servicer.server_live, pb.ServerLiveRequest),
         "ServerReady": (servicer.server_ready, pb.ServerReadyRequest),
         "ModelReady": (servicer.model_ready, pb.ModelReadyRequest),
         "ServerMetadata": (servicer.server_metadata, pb.ServerMetadataRequest),
         "ModelMetadata": (servicer.model_metadata, pb.ModelMetadataRequest),
-        "ModelInfer": (servicer.model_infer, pb.ModelInferRequest),
         "ModelConfig": (servicer.model_config, pb.ModelConfigRequest),
         "ModelStatistics": (servicer.model_statistics, pb.ModelStatisticsRequest),
         "RepositoryIndex": (servicer.repository_index, pb.RepositoryIndexRequest),
@@ -241,7 +241,8 @@ def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, type[Message
             pb.SystemSharedMemoryUnregisterRequest,
         ),
     }
-    return found
+    methods = {name: (answer, message.FromString) for name, (answer, message) in found.items()}
+    return {**methods, "ModelInfer": (servicer.model_infer, Asked)}
 
 
 def server_version() -> str:

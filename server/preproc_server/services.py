@@ -138,5 +138,5 @@ class Services:
 
     def _count(self, method: str, request: Any, code: grpc.StatusCode, seconds: float) -> None:
         name = getattr(request, "model_name", "") or getattr(request, "name", "")
-        known = name if name in self._repository.names else ""
+        known = name if name in self._repository.served or name in self._repository.names else ""
         self._metrics.count_call(known, method, code.name, seconds)

@@ -7,6 +7,7 @@ repeated field of `InferTensorContents`). In numpy it is a native array, text as
 import struct
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _LENGTH: Final = struct.Struct("<I")
 _LENGTHS: Final = tuple(_LENGTH.pack(length) for length in range(256))
 """Most texts are short; looking their lengths up takes half of the time."""
 _SHOWN_BYTES: Final = 20
+_FEW: Final = 8
 _MANY: Final = 64
 """Values from which on an array of their own is worth its making."""
 
@@ -174,6 +176,9 @@ def texts_of_raw(tensor: Tensor, raw: bytes, rows: int) -> list[str]:
         When a value is no UTF-8.
     """
     want = rows * tensor.width
+    size = len(raw) - _LENGTH.size
+    if want == 1 and 0 <= size < len(_LENGTHS) and raw.startswith(_LENGTHS[size]):
+        return _texts(tensor, [raw[_LENGTH.size :]])
     pieces: list[bytes] = []
     at = 0
     head, length_at, add = _LENGTH.size, _LENGTH.unpack_from, pieces.append
@@ -283,6 +288,11 @@ def _count_error(tensor: Tensor, want: int, got: int) -> WireError:
 
 
 def _texts(tensor: Tensor, pieces: Sequence[bytes]) -> list[str]:
+    if len(pieces) > _FEW:  # all at once takes a fifth of the time
+        with suppress(UnicodeDecodeError):  # which is told below
+            texts = b"\0".join(pieces).decode().split("\0")
+            if len(texts) == len(pieces):  # else a text holds a NUL
+                return texts
     try:
         return [piece.decode() for piece in pieces]
     except UnicodeDecodeError as error:

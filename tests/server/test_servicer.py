@@ -244,3 +244,12 @@ def test_metadata_names_server_columns_and_outputs(client: Any) -> None:
         ("prediction", "INT64", [-1]),
         ("row_error", "INT32", [-1]),
     ]
+
+
+def test_bytes_that_are_no_request_are_refused_in_words(channel: grpc.Channel) -> None:
+    call = channel.unary_unary(INFER, lambda sent: sent, pb.ModelInferResponse.FromString)
+    for content in (b"\x0a\xff", b"\x0a\x01m\x2a\xff", b"\x0a\x01\xff\x2a\x00"):
+        with pytest.raises(grpc.RpcError) as caught:
+            call(content, timeout=10)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert caught.value.details() == "ModelInfer: expected a ModelInferRequest, got other bytes"

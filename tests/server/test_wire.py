@@ -56,6 +56,17 @@ def test_typed_text_comes_back(array: NDArray[Any]) -> None:
     assert got == array.ravel().tolist()
 
 
+@pytest.mark.parametrize("text", ["é", "", "a\0b", "\0"], ids=["accent", "empty", "NUL", "NULs"])
+def test_many_texts_are_told_apart(text: str) -> None:
+    array = np.array(["x", text, ""] * 7, object)
+    tensor = tensor_of(array)
+    assert wire.texts_of_raw(tensor, wire.raw_of(array), 21) == array.tolist()
+    contents = InferTensorContents(bytes_contents=[b"x"] * 9 + [b"\xc3", b"\xa9"])
+    with pytest.raises(SignatureError) as caught:
+        wire.texts_of_contents(tensor, contents, 11)
+    assert str(caught.value) == "field 'x': row 9: expected text in UTF-8, got b'\\xc3'"
+
+
 def test_text_is_its_length_then_its_bytes() -> None:
     assert wire.raw_of(np.array(["é", ""], object)) == b"\x02\0\0\0\xc3\xa9\0\0\0\0"
 

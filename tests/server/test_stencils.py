@@ -1,0 +1,197 @@
+"""Usual requests are read from their bytes as the parser reads them; all others are left to it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from preproc_server import wire
+from preproc_server.pb import open_inference_pb2 as pb
+from preproc_server.plan import Plan, decode, plan_of
+from preproc_server.stencils import MAX_STENCILS, Stencils, start_of_inputs
+
+from preproc.errors import PreprocError
+from preproc.runtime import Prepared
+from preproc.runtime.feeding import Layout
+from preproc.signature import Column, Signature
+
+LONG = "a name of " + "many " * 30 + "words"
+SIGNATURE = Signature(
+    "frame",
+    (
+        Column("a", "float64"),
+        Column("b", "float64"),
+        Column("t", "string", null="none"),
+        Column("h", "float32"),
+        Column("k", "int16"),
+        Column(LONG, "string", null="nan"),
+        Column("o", "bool"),
+        Column("c", "float64"),
+    ),
+    (),
+)
+PACKED = Layout(
+    {
+        "b": ("f", 0),
+        "c": ("f", 1),
+        "a": ("f", 2),
+        LONG: ("s", 0),
+        "t": ("s", 1),
+        "k": ("i", 0),
+        "h": ("h", 0),
+        "o": ("o", 0),
+    },
+    {"f": ("float64", 3), "s": ("string", 2), "i": ("int16", 1), "h": ("float32", 1)}
+    | {"o": ("bool", 1)},
+)
+PLAN = plan_of("m", SIGNATURE, PACKED)
+STENCILS = Stencils(PLAN)
+
+
+def request_of(
+    batch: dict[str, NDArray[Any]], *, is_raw: bool, name: str = "", outputs: tuple[str, ...] = ()
+) -> pb.ModelInferRequest:
+    request = pb.ModelInferRequest(model_name="m", id=name)
+    for column, array in batch.items():
+        kind = wire.datatype_of(array).wire
+        tensor = request.inputs.add(name=column, datatype=kind, shape=array.shape)
+        if is_raw:
+            request.raw_input_contents.append(wire.raw_of(array))
+        else:
+            tensor.contents.CopyFrom(wire.contents_of(array))
+    for output in outputs:
+        request.outputs.add(name=output)
+    return request
+
+
+@st.composite
+def usual(draw: st.DrawFn) -> pb.ModelInferRequest:
+    rows = draw(st.sampled_from([1, 1, 1, 2, 40]))
+    shape = draw(st.sampled_from([(rows,), (rows, 1)]))
+    texts = st.text() | st.sampled_from(["\0none", "x" * 150, "\x1a\x2a\x42"])
+    batch: dict[str, NDArray[Any]] = {
+        column.name: draw(
+            hnp.arrays(object, shape, elements=texts, fill=texts)
+            if column.is_text
+            else hnp.arrays(column.dtype, shape)
+        )
+        for column in SIGNATURE.columns
+    }
+    outputs = draw(st.sampled_from([(), ("label",)]))
+    return request_of(batch, is_raw=draw(st.booleans()), name=draw(st.text()), outputs=outputs)
+
+
+def read(stencils: Stencils, content: bytes) -> tuple[pb.ModelInferRequest, Prepared | None]:
+    at = start_of_inputs(content)
+    head = pb.ModelInferRequest.FromString(content[: max(at, 0)])
+    return head, stencils.read(content, at, head) if at > 0 else None
+
+
+def same(got: Prepared, want: Prepared) -> None:
+    assert got.rows == want.rows
+    assert set(got.feeds) == set(want.feeds)
+    for name, array in want.feeds.items():
+        assert got.feeds[name].dtype == array.dtype
+        np.testing.assert_array_equal(got.feeds[name], array)
+
+
+@given(request=usual())
+def test_usual_requests_need_no_parser(request: pb.ModelInferRequest) -> None:
+    head, got = read(STENCILS, request.SerializeToString())
+    assert got is not None
+    same(got, decode(PLAN, request))
+    assert (head.model_name, head.id) == (request.model_name, request.id)
+    assert list(head.outputs) == list(request.outputs)
+
+
+@given(
+    request=usual(),
+    at=st.integers(0, 2**20),
+    cut=st.integers(0, 3),
+    put=st.binary(max_size=3) | st.sampled_from([b"\x0a\x01n", b"\x12\x011", b"\x2a\x00"]),
+    is_at_the_end=st.booleans(),
+)
+def test_other_bytes_are_read_as_the_parser_reads_them_or_not_at_all(
+    request: pb.ModelInferRequest, at: int, cut: int, put: bytes, *, is_at_the_end: bool
+) -> None:
+    content = request.SerializeToString()
+    at = len(content) - at % 4 if is_at_the_end else at % len(content)
+    spoiled = content[:at] + put + content[at + cut :]
+    try:
+        head, got = read(STENCILS, spoiled)
+    except DecodeError:  # in the head, which is read as a message
+        return
+    if got is None:
+        return
+    whole = pb.ModelInferRequest.FromString(spoiled)
+    same(got, decode(PLAN, whole))
+    del whole.inputs[:]
+    assert head == whole
+
+
+def test_a_stencil_of_other_columns_is_found_out() -> None:
+    values = np.array([[1.0]]), np.array([[2.0]])
+    columns = Column("a", "float64"), Column("b", "float64")
+    layout = Layout({"a": ("f", 0), "b": ("f", 1)}, {"f": ("float64", 2)})
+    plan = plan_of("m", Signature("frame", columns, ()), layout)
+    (matrix,) = plan.matrices
+    swapped = replace(plan, matrices=(replace(matrix, positions=(1, 0)),))
+    request = request_of(dict(zip("ab", values, strict=True)), is_raw=False)
+    _, got = read(Stencils(swapped), request.SerializeToString())
+    assert got is not None
+    with pytest.raises(AssertionError):
+        same(got, decode(plan, request))
+
+
+def batch_of(rows: int) -> dict[str, NDArray[Any]]:
+    return {
+        column.name: np.full(rows, "x", object) if column.is_text else np.ones(rows, column.dtype)
+        for column in SIGNATURE.columns
+    }
+
+
+def spoiled_plan() -> Plan:
+    return replace(PLAN, is_flat=False)
+
+
+@pytest.mark.parametrize(
+    ("plan", "change"),
+    [
+        (PLAN, lambda batch: dict(reversed(batch.items()))),
+        (PLAN, lambda batch: {**batch, "b": np.ones(3)}),
+        (PLAN, lambda batch: {**batch, "b": np.ones(2, np.float32)}),
+        (PLAN, lambda batch: {**batch, "more": np.ones(2)}),
+        (PLAN, lambda batch: {name: array[:, None, None] for name, array in batch.items()}),
+        (PLAN, lambda batch: {name: array[:0] for name, array in batch.items()}),
+        (spoiled_plan(), lambda batch: batch),
+    ],
+    ids=["order", "rows", "dtype", "extra", "rank", "no rows", "wide columns"],
+)
+@pytest.mark.parametrize("is_raw", [False, True], ids=["typed", "raw"])
+def test_unusual_requests_are_left_to_the_parser(plan: Plan, change: Any, *, is_raw: bool) -> None:
+    content = request_of(change(batch_of(2)), is_raw=is_raw).SerializeToString()
+    assert read(Stencils(plan), content)[1] is None
+
+
+def test_numbers_that_would_never_end_are_no_work() -> None:
+    assert start_of_inputs(b"\x0a" + b"\xff" * 2**20) == -1
+
+
+def test_stencils_are_bounded_in_number() -> None:
+    stencils = Stencils(PLAN)
+    for rows in range(1, MAX_STENCILS + 3):
+        content = request_of(batch_of(rows), is_raw=True).SerializeToString()
+        assert (read(stencils, content)[1] is None) == (rows > MAX_STENCILS)
+
+
+def test_a_value_that_its_dtype_does_not_hold_is_left_to_the_parser() -> None:
+    request = request_of(batch_of(1), is_raw=False)
+    request.inputs[4].contents.int_contents[0] = 2**15
+    assert read(STENCILS, request.SerializeToString())[1] is None
+    with pytest.raises(PreprocError):
+        decode(PLAN, request)
