@@ -70,7 +70,7 @@ def replay(
         if shadow is not None:
             twins = optional("preproc.skew.shadowing", "skew")
             second = read_artifact(shadow)
-            witness = twins.VersionWitness(second)
+            witness = twins.VersionWitness(second, served)
             name = f"version {shadow} ({second.digest[:12]})"
         else:
             witness = pipeline_witness(pipeline, served, data, frame, trust or [], allow_pickle)

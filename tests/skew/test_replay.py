@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,9 +243,36 @@ def test_two_versions_are_compared_likewise(
     tmp_path: Path, artifact: Artifact, opened: Session, traffic: pd.DataFrame
 ) -> None:
     write_log(tmp_path, artifact, opened, traffic, spoil=spoil_rows("label", PLANTED))
-    with VersionWitness(artifact) as twin:
+    with VersionWitness(artifact, artifact) as twin:
         found = replayed(tmp_path, artifact, twin)
     assert (found.mismatched, found.rows) == (len(PLANTED), ROWS)
+    assert str(found.divergence).startswith("none: on this machine the graph gives")
+
+
+def test_the_first_step_in_which_two_versions_differ_is_named(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    data = pd.DataFrame(draw.normal(size=(200, 3)), columns=list("abc"))
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).fit(data, data["a"])
+    export = partial(export_pipeline, repository=tmp_path / "models", name="ridge")
+    export(pipeline, data)
+    pipeline["standardscaler"].mean_[1] += 0.5
+    export(pipeline, data)
+    pipeline["ridge"].coef_ = pipeline["ridge"].coef_ * 2
+    export(pipeline, data)
+    first, second, third = (read_artifact(tmp_path / "models/ridge" / str(n)) for n in (1, 2, 3))
+    assert first.path is not None
+    with open_session(first.path) as session:
+        write_log(tmp_path / "log", first, session, data)
+    with VersionWitness(second, first) as twin:
+        found = replayed(tmp_path / "log", first, twin)
+    assert found.mismatched == 200
+    assert found.divergence is not None
+    assert (found.divergence.step, found.divergence.column) == ("standardscaler", "b")
+    assert found.divergence.rows == found.divergence.asked
+    columns = {name: data[[name]].to_numpy() for name in "abc"}
+    with VersionWitness(third, second) as twin:
+        there = twin.diverge(columns)
+    assert (there.step, there.column) == ("output prediction", "0")
 
 
 @pytest.mark.parametrize("kind", ["polars", "array"])
@@ -267,20 +295,18 @@ def test_a_pipeline_on_other_data_is_asked_on_its_own_kind(tmp_path: Path, kind:
     assert found.rows == 300
 
 
-def hour_of(frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"hour": frame["at"].dt.hour})
+def hours_of(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"hour": frame["at"].dt.hour, "there": frame["there"].dt.hour})
 
 
-@pytest.mark.parametrize("zone", [None, "Europe/Oslo"], ids=str)
-def test_times_and_nullable_numbers_are_asked_as_such(tmp_path: Path, zone: str | None) -> None:
+def test_times_and_nullable_numbers_are_asked_as_such(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     times = pd.Series(draw.integers(0, 2**50, 200).view("datetime64[us]"))
-    if zone:
-        times = times.dt.tz_localize("UTC").dt.tz_convert(zone)
+    there = times.dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo")
     whole = pd.Series(draw.integers(0, 9, 200)).astype("Int64")
-    data = pd.DataFrame({"at": times, "whole": whole})
+    data = pd.DataFrame({"at": times, "there": there, "whole": whole})
     prepare = make_column_transformer(
-        (FunctionTransformer(hour_of), ["at"]), (SimpleImputer(), ["whole"])
+        (FunctionTransformer(hours_of), ["at", "there"]), (SimpleImputer(), ["whole"])
     )
     pipeline = make_pipeline(prepare, Ridge()).fit(data, draw.normal(size=200))
     export_pipeline(pipeline, data, repository=tmp_path / "models", name="times")
