@@ -1,6 +1,7 @@
 """The part of the command line that holds live rows against training: monitor, diagnose."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -35,7 +36,9 @@ Window = Annotated[
 Time = Annotated[
     str, typer.Option(help="Column that tells when, in place of the time of the call.")
 ]
-Zone = Annotated[str, typer.Option(help="Time zone in which days begin: Europe/Oslo.")]
+Zone = Annotated[
+    str, typer.Option(help="Time zone in which days begin; by default that of training's blocks.")
+]
 
 
 def monitor(
@@ -46,9 +49,16 @@ def monitor(
     version: Version = None,
     window: Window = "",
     time: Time = "",
-    zone: Zone = "UTC",
+    zone: Zone = "",
     by: Annotated[str, typer.Option(help="Of a table: column that names the window.")] = "",
     last: Annotated[int, typer.Option(min=0, help="Judge so many windows at the end.")] = 0,
+    counted: Annotated[
+        bool, typer.Option("--counted", help="Judge what servers counted, not the logged rows.")
+    ] = False,
+    merge: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of another host's log, whose counts are added; implies so."),
+    ] = None,
     json_file: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:
@@ -56,24 +66,19 @@ def monitor(
     with clear_errors():
         check_files(json_file, html)
         watching = optional("preproc.skew.watching", "skew")
-        if rows.is_file() or rows.suffix in {".parquet", ".csv"}:
+        if counted or merge:
+            served, found = _of_counts([rows, *(merge or [])], model, artifact, version, last)
+        elif rows.is_file() or rows.suffix in {".parquet", ".csv"}:
             served, traffic, windows = _of_table(rows, version, by)
             baseline = watching.baseline_of_profile(served.profile, served.path)
+            found = _watched(baseline, traffic, windows, last)
         else:
             part = part_of(rows, model, artifact)
             served = served_by(part, version)
             baseline = watching.baseline_of_profile(served.profile, served.path)
             signature = served.contract.signature
             traffic, windows = _of_log([part], signature, baseline, window, time, zone)
-        with progress_bar() as bar:
-            task = bar.add_task("judging windows", total=min(last or len(windows), len(windows)))
-            found = watching.watch(
-                baseline,
-                traffic,
-                windows,
-                last=last,
-                progress=lambda done: bar.update(task, completed=done),
-            )
+            found = _watched(baseline, traffic, windows, last)
         watching.print_watch(found, wide_console())
         told, pages = watching.watch_to_json(found), "preproc.skew.watch_page"
         name = served.contract.name
@@ -104,7 +109,7 @@ def diagnose(
     version: Version = None,
     window: Window = "",
     time: Time = "",
-    zone: Zone = "UTC",
+    zone: Zone = "",
     data: Annotated[
         Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
     ] = None,
@@ -186,6 +191,35 @@ def seconds_of(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
+def _watched(baseline: Any, traffic: Any, windows: Any, last: int) -> Any:
+    with progress_bar() as bar:
+        task = bar.add_task("judging windows", total=min(last or len(windows), len(windows)))
+        return optional("preproc.skew.watching", "skew").watch(
+            baseline,
+            traffic,
+            windows,
+            last=last,
+            progress=lambda done: bar.update(task, completed=done),
+        )
+
+
+def _of_counts(
+    folders: list[Path], model: str, artifact: str, version: Path | None, last: int
+) -> tuple[Artifact, Any]:
+    """Add up and judge what the servers of some hosts counted."""
+    tallies = optional("preproc.skew.tallies", "skew")
+    watching = optional("preproc.skew.watching", "skew")
+    counted = tallies.read_tallies(folders, model, artifact)
+    served = read_artifact(version or Path(counted.path))
+    if served.digest != counted.artifact:
+        raise CheckError(
+            f"windows: expected the artifact {counted.artifact[:12]} that counted, got "
+            f"{served.digest[:12]}; name its folder by --version"
+        )
+    baseline = watching.baseline_of_profile(served.profile, served.path)
+    return served, tallies.watch_tallies(baseline, counted, last=last)
+
+
 def _of_table(rows: Path, version: Path | None, by: str) -> tuple[Artifact, Any, Any]:
     if version is None:
         raise CheckError(f"rows {str(rows)!r}: expected --version, the folder that answers them")
@@ -199,11 +233,18 @@ def _of_log(
     parts: Any, signature: Signature, baseline: Any, window: str, time: str, zone: str
 ) -> tuple[Any, Any]:
     """Read the traffic of a log, cut as training was, or as the caller says."""
-    length = seconds_of(window) if window else (baseline.window_s if baseline else None)
-    if length is None:
-        raise CheckError("window: expected --window, since training's blocks have no known length")
+    cadences = optional("preproc.drift.cadence", "skew")
+    known = baseline.cadence if baseline else None
+    if window:
+        length = seconds_of(window)
+        as_trained = known is not None and known.window_s == length
+        known = known if as_trained else cadences.Cadence(length)
+    if known is None:
+        raise CheckError("window: expected --window, since the artifact names no blocks")
+    if zone:
+        known = replace(known, zone=zone)
     reading = optional("preproc.skew.traffic", "skew")
     traffic = reading.traffic_of(parts)
     if time:
         traffic = reading.timed(traffic, time, signature)
-    return traffic, reading.cut(traffic, length, zone)
+    return traffic, reading.cut(traffic, known)

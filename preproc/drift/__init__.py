@@ -11,6 +11,8 @@ from preproc.drift.outcomes import (
     outcomes_from_json,
     outcomes_to_json,
 )
+from preproc.drift.tally import Tally, merge, tally_from_json, tally_to_json
+from preproc.drift.watched import Watched
 from preproc.drift.window import (
     Window,
     empty_window,
@@ -28,15 +30,20 @@ __all__ = [
     "LiveMonitor",
     "Outcomes",
     "State",
+    "Tally",
     "Verdict",
+    "Watched",
     "Window",
     "baseline_from_json",
     "baseline_to_json",
     "compare_outcomes",
     "empty_window",
     "judge",
+    "merge",
     "outcomes_from_json",
     "outcomes_to_json",
+    "tally_from_json",
+    "tally_to_json",
     "verdict_to_json",
     "window_from_json",
     "window_of",

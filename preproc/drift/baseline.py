@@ -7,20 +7,22 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from preproc.drift.blocks import Blocks
+from preproc.drift.cadence import Cadence, cadence_from_json, cadence_to_json
 from preproc.drift.calibration import (
     HELD_OUT,
     SHARES,
-    Blocks,
     Calibration,
-    Level,
     Replay,
     Status,
     calibrate,
+    freeze_watched,
     held_out,
     replayed,
 )
-from preproc.drift.places import Place, freeze, place_from_json, place_to_json
-from preproc.drift.streams import streams_of
+from preproc.drift.levels import Level
+from preproc.drift.places import Place
+from preproc.drift.watched import Watched, watched_from_json, watched_to_json
 from preproc.errors import DriftError
 
 BROKEN: Final = 0.01
@@ -37,8 +39,8 @@ class Baseline:
         Stated: the share of quiet windows that may alarm, all streams together.
     unit
         What a block is, in words: ``days``, or rows that are taken for independent.
-    window_s
-        Length of a block in seconds, None where it is not known.
+    cadence
+        How live traffic is cut, as training was.
     blocks
         Of training.
     left_out
@@ -53,7 +55,7 @@ class Baseline:
 
     false_alarms: float
     unit: str
-    window_s: float | None
+    cadence: Cadence
     blocks: int
     left_out: tuple[str, ...]
     status: Status
@@ -62,9 +64,14 @@ class Baseline:
     calibration: Calibration
 
     @property
+    def watched(self) -> Watched:
+        """What is counted of a window."""
+        return self.calibration.watched
+
+    @property
     def places(self) -> tuple[Place, ...]:
-        """What is watched."""
-        return self.calibration.places
+        """What is watched, one by one."""
+        return self.watched.places
 
 
 def baseline_of(
@@ -73,7 +80,7 @@ def baseline_of(
     *,
     false_alarms: float,
     unit: str,
-    window_s: float | None,
+    cadence: Cadence | None,
     left_out: Collection[str],
     seed: int,
 ) -> Baseline:
@@ -87,8 +94,8 @@ def baseline_of(
         The same for the replay in time, which holds the last fifth out.
     false_alarms
         Share of quiet windows that may alarm.
-    unit, window_s, left_out
-        As of `Baseline`.
+    unit, cadence, left_out
+        As of `Baseline`; without a cadence, windows have as many rows as a block.
     seed
         Of all divisions.
     """
@@ -98,23 +105,21 @@ def baseline_of(
     bare = Baseline(
         false_alarms=false_alarms,
         unit=unit,
-        window_s=window_s,
+        cadence=cadence or Cadence(None, rows=int(np.median(np.bincount(blocks.codes)))),
         blocks=blocks.number,
         left_out=tuple(sorted(left_out)),
         status="INSUFFICIENT",
         why="",
         replays=(),
-        calibration=Calibration((), ()),
+        calibration=Calibration(Watched(()), ()),
     )
     if blocks.number < needed:
-        places = tuple(
-            freeze(name, at, part, values) for (part, name, at), values in blocks.values.items()
-        )
         why = (
             f"expected at least {needed} blocks for a rate of {false_alarms:.3g}, got "
             f"{blocks.number}; name shorter blocks or a larger rate"
         )
-        return replace(bare, why=why, calibration=Calibration(places, ()))
+        watched = freeze_watched(blocks, everything)
+        return replace(bare, why=why, calibration=Calibration(watched, ()))
     calibration = calibrate(blocks, everything, draw, SHARES)
     last = held_out(blocks.number)
     mixed = draw.permutation(everything)
@@ -146,9 +151,10 @@ def baseline_to_json(baseline: Baseline) -> dict[str, Any]:
     told = {name: getattr(baseline, name) for name in _PLAIN}
     return {
         **told,
+        "cadence": cadence_to_json(baseline.cadence),
         "left_out": list(baseline.left_out),
         "replays": [asdict(replay) for replay in baseline.replays],
-        "places": [place_to_json(place) for place in baseline.places],
+        **watched_to_json(baseline.watched),
         "levels": [
             {
                 "share": level.share,
@@ -170,6 +176,7 @@ def worth_of(baseline: Baseline) -> dict[str, Any]:
     levels = baseline.calibration.levels
     return {
         **told,
+        "cadence": str(baseline.cadence),
         "left_out": list(baseline.left_out),
         "calibrating": levels[0].blocks if levels else 0,
         "replays": [asdict(replay) for replay in baseline.replays],
@@ -185,26 +192,27 @@ def baseline_from_json(data: Mapping[str, Any]) -> Baseline:
         When a key is missing, or sizes do not fit each other.
     """
     try:
-        places = tuple(place_from_json(place) for place in data["places"])
+        watched = watched_from_json(data)
         levels = tuple(_level_from(level) for level in data["levels"])
         replays = tuple(Replay(**replay) for replay in data["replays"])
         told = {name: data[name] for name in _PLAIN}
         left_out = tuple(data["left_out"])
+        cadence = cadence_from_json(data["cadence"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DriftError(f"baseline: expected the keys of a monitor: {error!r}") from error
-    streams = len(streams_of(places))
+    streams = len(watched.streams)
     for level in levels:
         _check_level(level, streams)
     if told["status"] not in get_args(Status) or (told["status"] == "VALID" and not levels):
         raise DriftError(f"baseline: expected a status that fits, got {told['status']!r}")
     return Baseline(
-        **{**told, "left_out": left_out},
+        **{**told, "left_out": left_out, "cadence": cadence},
         replays=replays,
-        calibration=Calibration(places, levels),
+        calibration=Calibration(watched, levels),
     )
 
 
-_PLAIN: Final = ("false_alarms", "unit", "window_s", "blocks", "status", "why")
+_PLAIN: Final = ("false_alarms", "unit", "blocks", "status", "why")
 
 
 def _broken(replay: Replay, false_alarms: float) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.drift.baseline import Baseline
-from preproc.drift.calibration import Level, scored
 from preproc.drift.distance import js, kl, ks, psi, wasserstein
+from preproc.drift.levels import Level, scored
 from preproc.drift.places import Numbers, Place
-from preproc.drift.streams import Stream, binned, kinds_of, statistics, streams_of
+from preproc.drift.streams import Stream, binned, kinds_of, statistics
+from preproc.drift.watched import Watched
 from preproc.drift.window import Window, check_sums
 
 State = Literal["QUIET", "ALARM", "INSUFFICIENT", "INVALID"]
@@ -124,9 +125,7 @@ def judge(baseline: Baseline, window: Window, *, with_distances: bool = True) ->
     DriftError
         When its counts are of another baseline or do not add up to its rows.
     """
-    for place, counts in zip(baseline.places, window.counts, strict=True):
-        if counts is not None:
-            check_sums(place, counts, window.rows)
+    check_sums(baseline.places, window)
     missing = [
         place.name
         for place, counts in zip(baseline.places, window.counts, strict=True)
@@ -135,7 +134,7 @@ def judge(baseline: Baseline, window: Window, *, with_distances: bool = True) ->
     level = _level_for(baseline, window.rows)
     if level is None or len(missing) == len(baseline.places):
         return Verdict("INSUFFICIENT", _too_little(baseline, window), window.rows)
-    values, is_seen = _values(baseline.places, window)
+    values, is_seen = _values(baseline.watched, window)
     scores = np.where(is_seen, scored(level, values[None])[0], -np.inf)
     threshold = level.threshold(baseline.false_alarms)
     best = float(scores.max())
@@ -190,15 +189,16 @@ def _state(baseline: Baseline, missing: Sequence[str], *, is_alarm: bool) -> tup
     return "QUIET", ""
 
 
-def _values(
-    places: Sequence[Place], window: Window
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _values(watched: Watched, window: Window) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Compute all streams, (s,); 0 for those of places that were not seen, and which were."""
     values, is_seen = [], []
-    for place, counts in zip(places, window.counts, strict=True):
+    for place, counts in zip(watched.places, window.counts, strict=True):
         kinds = len(kinds_of(place))
         values.append(np.zeros(kinds) if counts is None else statistics(place, counts[None])[0])
         is_seen.append(np.full(kinds, counts is not None))
+    for _, knots in zip(watched.ties, window.ties, strict=True):
+        values.append(np.zeros(2) if knots is None else knots.streams)
+        is_seen.append(np.full(2, knots is not None))
     return np.concatenate(values), np.concatenate(is_seen)
 
 
@@ -214,7 +214,7 @@ def _attributed(
     The family-wise rate over wrongly named streams stays what was stated, since the first wrong one
     is held against a set that holds all that are quiet.
     """
-    streams = streams_of(baseline.places)
+    streams = baseline.watched.streams
     by_place = {(place.part, place.name, place.at): place for place in baseline.places}
     counted = dict(zip(by_place, window.counts, strict=True))
     alarms: list[Alarm] = []
@@ -284,6 +284,6 @@ def _bins(place: Place, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], N
 
 
 def _middles(place: Numbers) -> NDArray[np.float64]:
-    """Give a number for each bin; below and above all are taken to lie at the ends."""
-    low, high = place.edges[:-1], place.edges[1:]
-    return np.concatenate([place.edges[:1], low / 2 + high / 2, place.edges[-1:]])
+    """Give a number for each bin; what lies outside is taken to lie at the next edge."""
+    low, high = place.edges[1:-2], place.edges[2:-1]
+    return np.concatenate([place.edges[:2], low / 2 + high / 2, place.edges[-2:]])

@@ -38,6 +38,8 @@ class Outcomes:
         Inner edges of the bands, ascending.
     rows, residuals
         By block and band, (b, bands): how many rows, and the sum of true minus expected.
+    is_in_sample
+        Whether the model was fitted on these rows, and so expects too well.
     """
 
     kind: Kind
@@ -45,6 +47,7 @@ class Outcomes:
     edges: NDArray[np.float64]
     rows: NDArray[np.int64]
     residuals: NDArray[np.float64]
+    is_in_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,7 @@ def outcomes_to_json(outcomes: Outcomes) -> dict[str, Any]:
         "edges": outcomes.edges.tolist(),
         "rows": outcomes.rows.tolist(),
         "residuals": outcomes.residuals.tolist(),
+        "is_in_sample": outcomes.is_in_sample,
     }
 
 
@@ -252,11 +256,12 @@ def outcomes_from_json(data: Mapping[str, Any]) -> Outcomes:
         rows = np.array(data["rows"], np.int64)
         residuals = np.array(data["residuals"], np.float64)
         kind, positive = data["kind"], data["positive"]
+        is_in_sample = bool(data["is_in_sample"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DriftError(f"outcomes: expected the keys of outcomes: {error!r}") from error
     if rows.shape != residuals.shape or rows.shape[1:] != (len(edges) + 1,):
         raise DriftError(f"outcomes: expected {len(edges) + 1} bands, got shape {rows.shape}")
-    return Outcomes(kind, positive, edges, rows, residuals)
+    return Outcomes(kind, positive, edges, rows, residuals, is_in_sample)
 
 
 def _bands(base: Outcomes, live: Outcomes, scale: float) -> tuple[Band, ...]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ HEAVY: Final = 0.05
 BUCKETS: Final = 512
 """Where values of a continuous column fall by their hash, so that one that is repeated is seen."""
 
+NULL: Final = -1
+"""Mark of a null."""
+
 Part = Literal["input", "output"]
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -37,12 +41,14 @@ class Numbers:
     name, at, part
         Column or output, position along its second axis, and which of both it is.
     edges
-        Lower ends of the bins, and the first number above them all; empty without any number.
+        The least number that is not far below the reference, the lower ends of its bins, the first
+        number above them all, and the first far above; empty without any number. Far is as much as
+        the reference is wide.
     values
         All values of the reference, ascending; empty where there are more than `MAX_VALUES`.
     counts
-        Of the reference, (size,): below, each bin, above, null; then each value, unseen, null, or
-        each bucket, null.
+        Of the reference, (size,): far below, below, each bin, above, far above, null; then each
+        value, unseen, null, or each bucket, null.
     """
 
     name: str
@@ -56,7 +62,7 @@ class Numbers:
     def cuts(self) -> tuple[int, int]:
         """Sizes of both countings."""
         second = len(self.values) + 2 if self.values.size else BUCKETS + 1
-        return max(len(self.edges) - 1, 0) + 3, second
+        return max(len(self.edges) - 3, 0) + 5, second
 
     def codes(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
         """Tell in which cell of each counting every value, (n,), falls."""
@@ -70,11 +76,16 @@ class Numbers:
             known = self.values[np.minimum(by_value, len(self.values) - 1)]
             by_value[known != numbers] = len(self.values)
         else:
-            bits = numbers.view(np.uint64)
-            mixed = (bits ^ (bits >> np.uint64(32))) * _MIX
-            by_value = (mixed >> np.uint64(64 - 9)).astype(np.int64)
+            by_value = (_mixed(numbers) >> np.uint64(64 - 9)).astype(np.int64)
         by_value[is_null] = second - 1
         return by_bin, by_value
+
+    def marks(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Give equal values equal numbers, (n,), from 0, and others most likely others; -1 null."""
+        numbers = values.astype(np.float64) + 0.0
+        marks = (_mixed(numbers) >> np.uint64(1)).astype(np.int64)
+        marks[np.isnan(numbers)] = NULL
+        return marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,21 @@ class Texts:
         found = (cells.get(word, other) for word in values.tolist())
         return (np.fromiter(found, np.int64, len(values)),)
 
+    def marks(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Do as `Numbers` does; both nulls are one."""
+        cells = {word: cell for cell, word in enumerate(self.values)}
+        cells |= dict.fromkeys(NULL_TOKENS.values(), NULL)
+        words = values.tolist()
+        found = (cells[w] if w in cells else MAX_VALUES + crc32(w.encode()) for w in words)
+        return np.fromiter(found, np.int64, len(values))
+
 
 Place = Numbers | Texts
+
+
+def _mixed(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:
+    bits = numbers.view(np.uint64)
+    return (bits ^ (bits >> np.uint64(32))) * _MIX
 
 
 def freeze(name: str, at: int, part: Part, values: NDArray[Any]) -> Place:
@@ -139,7 +163,11 @@ def _edges(finite: NDArray[np.float64], heavy: NDArray[np.float64]) -> NDArray[n
     with np.errstate(over="ignore"):
         after = np.nextafter([*heavy, cuts[-1]], np.inf)
     edges = np.concatenate([cuts, heavy, np.minimum(after, np.finfo(np.float64).max)])
-    return np.unique(edges)
+    inner = np.unique(edges)
+    with np.errstate(over="ignore"):
+        width = inner[-1] - inner[0]
+        ends = np.clip([inner[0] - width, inner[-1] + width], np.finfo(np.float64).min, None)
+    return np.concatenate([ends[:1], inner, np.minimum(ends[1:], np.finfo(np.float64).max)])
 
 
 def count(place: Place, values: NDArray[Any]) -> NDArray[np.int64]:

@@ -3,18 +3,22 @@
 ======== ====================================================================================
 bins     deviance over the frozen bins; below, above, unseen and null are bins of their own
 null     share of nulls
-below    share below all of the reference
+below    share of the values that are below all of the reference
 above    share above all of it
+far      share farther outside than the reference is wide, as another unit has it
 unseen   share of values or categories that the reference does not hold (or does not list)
 spike    by how much the most favoured single value has gained, as a default value does
 shift    how far the mean rank among the reference lies from its middle
+stray    of a tied column, share of rows that part from those with which they agree elsewhere
+torn     of these, the ones that part by a null, or by having none
 ======== ====================================================================================
 
 Why several: 20 bins of equal mass do not see a value that is repeated inside one bin, nor a few
-gross outliers in the last; shares do not see a form that changes.
+gross outliers in the last; shares do not see a form that changes, nor a fault that strikes row by
+row what else comes and goes by groups.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +27,26 @@ from numpy.typing import NDArray
 
 from preproc.drift.distance import deviance
 from preproc.drift.places import Numbers, Part, Place, Texts
+from preproc.drift.ties import FEW, Tie
 
+LEAST: Final[Mapping[str, float]] = {
+    "bins": 0.1,
+    "null": 0.02,
+    "below": 0.1,
+    "above": 0.1,
+    "far": 0.02,
+    "unseen": 0.1,
+    "spike": 0.02,
+    "shift": 0.05,
+    "stray": 0.02,
+    "torn": 0.01,
+}
+"""What counts as an excursion at the least, as a share, or G a row.
+
+Without it, what never happened in the reference and once elsewhere, a fog or a record of heat, is
+an excursion without measure; a few such days, each of another column, would set the threshold. The
+larger ones are of streams that records move by nature; what is new shows in ``bins`` as well.
+"""
 TOP: Final = 40
 """Categories that are bins of their own; the rest is one."""
 
@@ -42,12 +65,14 @@ class Stream:
         return f"{self.part} {self.name}{place}: {self.kind}"
 
 
-def streams_of(places: Sequence[Place]) -> tuple[Stream, ...]:
-    """Name all streams, place by place."""
+def streams_of(places: Sequence[Place], ties: Sequence[Tie]) -> tuple[Stream, ...]:
+    """Name all streams, place by place, then tie by tie."""
+    tied = [places[tie.target] for tie in ties]
     return tuple(
         Stream(place.part, place.name, place.at, kind)
-        for place in places
-        for kind in kinds_of(place)
+        for some, kinds in ((places, kinds_of), (tied, lambda _: ("stray", "torn")))
+        for place in some
+        for kind in kinds(place)
     )
 
 
@@ -56,7 +81,7 @@ def kinds_of(place: Place) -> tuple[str, ...]:
     if isinstance(place, Texts):
         return ("bins", "null", "unseen", "spike")
     unseen = ("unseen",) if place.values.size else ()
-    return ("bins", "null", "below", "above", *unseen, "spike", "shift")
+    return ("bins", "null", "below", "above", "far", *unseen, "spike", "shift")
 
 
 def statistics(place: Place, counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -94,7 +119,7 @@ def _texts(place: Texts, counts: NDArray[np.int64]) -> dict[str, NDArray[np.floa
     return {
         "bins": deviance(binned(place, want)[0], binned(place, got)),
         "null": share[:, listed + 1 :].sum(axis=1),
-        "unseen": share[:, listed],
+        "unseen": share[:, listed] / (1 - share[:, listed + 1 :].sum(axis=1) + FEW),
         "spike": _gain(_shares(want)[:, :listed], share[:, :listed]),
     }
 
@@ -103,13 +128,15 @@ def _numbers(place: Numbers, counts: NDArray[np.int64]) -> dict[str, NDArray[np.
     first, second = place.cuts
     want, got = (_shares(some[:, :first]) for some in (place.counts[None], counts))
     want_value, got_value = (_shares(some[:, first:]) for some in (place.counts[None], counts))
+    there = 1 - got[:, -1] + FEW
     single = len(place.values) or second - 1
     return {
         "bins": deviance(place.counts[:first], counts[:, :first]),
         "null": got[:, -1],
-        "below": got[:, 0],
-        "above": got[:, -2],
-        "unseen": got_value[:, -2],
+        "below": got[:, :2].sum(axis=1) / there,
+        "above": got[:, -3:-1].sum(axis=1) / there,
+        "far": (got[:, 0] + got[:, -2]) / there,
+        "unseen": got_value[:, -2] / there,
         "spike": _gain(want_value[:, :single], got_value[:, :single]),
         "shift": _shift(want[0, :-1], got[:, :-1]),
     }

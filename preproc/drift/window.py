@@ -1,4 +1,4 @@
-"""What was counted of some traffic: the same size for an hour or a year, and addable."""
+"""What was counted of some traffic: bounded for an hour or a year, and addable."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.drift.places import Place, count
+from preproc.drift.ties import NOTHING, Knots, cells_of, knots_from_json, knots_of, knots_to_json
+from preproc.drift.watched import Watched
 from preproc.errors import DriftError
 
 
@@ -21,25 +23,37 @@ class Window:
         How many.
     counts
         Of each place, (size,), in the order of the baseline; None for one that was not seen.
+    ties
+        Of each tie, likewise.
     """
 
     rows: int
     counts: tuple[NDArray[np.int64] | None, ...]
+    ties: tuple[Knots | None, ...] = ()
 
     def __add__(self, other: "Window") -> "Window":
         """Put the counts of two workers, or of two hours, together."""
-        if len(self.counts) != len(other.counts):
+        mine, theirs = ((len(one.counts), len(one.ties)) for one in (self, other))
+        if mine != theirs:
             raise DriftError(
-                f"window: expected counts of {len(self.counts)} places, got {len(other.counts)}; "
-                "they are of another artifact"
+                f"window: expected counts of {mine[0]} places and {mine[1]} ties, got "
+                f"{theirs[0]} and {theirs[1]}; they are of another artifact"
             )
-        pairs = zip(self.counts, other.counts, strict=True)
-        added = tuple(None if a is None or b is None else a + b for a, b in pairs)
-        return Window(self.rows + other.rows, added)
+        return Window(
+            self.rows + other.rows,
+            tuple(
+                None if a is None or b is None else a + b
+                for a, b in zip(self.counts, other.counts, strict=True)
+            ),
+            tuple(
+                None if a is None or b is None else a + b
+                for a, b in zip(self.ties, other.ties, strict=True)
+            ),
+        )
 
 
 def window_of(
-    places: Sequence[Place],
+    watched: Watched,
     inputs: Mapping[str, NDArray[Any]],
     outputs: Mapping[str, NDArray[Any]],
 ) -> Window:
@@ -47,7 +61,7 @@ def window_of(
 
     Parameters
     ----------
-    places
+    watched
         Of the baseline.
     inputs
         Column → array (n,) or (n, width), null tokens in place; one that was not logged is missing.
@@ -63,11 +77,23 @@ def window_of(
     if len(lengths) > 1:
         raise DriftError(f"window: expected columns of one length, got {sorted(lengths)}")
     rows = lengths.pop() if lengths else 0
-    counts = []
-    for place in places:
+    tied = watched.tied
+    counts: list[NDArray[np.int64] | None] = []
+    marks: dict[int, NDArray[np.int64]] = {}
+    for at, place in enumerate(watched.places):
         values = (inputs if place.part == "input" else outputs).get(place.name)
-        counts.append(None if values is None else count(place, column_at(values, place)))
-    return Window(rows, tuple(counts))
+        if values is None:
+            counts.append(None)
+            continue
+        column = column_at(values, place)
+        counts.append(count(place, column))
+        if at in tied:
+            marks[at] = place.marks(column)
+    ties = tuple(
+        knots_of(cells_of(tie, marks)) if {tie.target, *tie.keys} <= marks.keys() else None
+        for tie in watched.ties
+    )
+    return Window(rows, tuple(counts), ties)
 
 
 def column_at(values: NDArray[Any], place: Place) -> NDArray[Any]:
@@ -81,18 +107,22 @@ def column_at(values: NDArray[Any], place: Place) -> NDArray[Any]:
     return matrix[:, place.at]
 
 
-def empty_window(places: Sequence[Place]) -> Window:
+def empty_window(watched: Watched) -> Window:
     """Give a window of no rows, to which others are added."""
-    return Window(0, tuple(np.zeros(sum(place.cuts), np.int64) for place in places))
+    counts = tuple(np.zeros(sum(place.cuts), np.int64) for place in watched.places)
+    return Window(0, counts, (NOTHING,) * len(watched.ties))
 
 
 def window_to_json(window: Window) -> dict[str, Any]:
     """Turn a window into plain JSON data, for whoever adds up the workers."""
-    counts = [None if one is None else one.tolist() for one in window.counts]
-    return {"rows": window.rows, "counts": counts}
+    return {
+        "rows": window.rows,
+        "counts": [None if one is None else one.tolist() for one in window.counts],
+        "ties": [None if one is None else knots_to_json(one) for one in window.ties],
+    }
 
 
-def window_from_json(data: Mapping[str, Any], places: Sequence[Place]) -> Window:
+def window_from_json(data: Mapping[str, Any], watched: Watched) -> Window:
     """Turn JSON data into a window.
 
     Raises
@@ -101,19 +131,21 @@ def window_from_json(data: Mapping[str, Any], places: Sequence[Place]) -> Window
         When it is of another baseline, truncated, or does not add up to its rows.
     """
     try:
-        rows, told = int(data["rows"]), list(data["counts"])
+        rows, told, tied = int(data["rows"]), list(data["counts"]), list(data["ties"])
         counts = tuple(None if one is None else np.array(one, np.int64) for one in told)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DriftError(f"window: expected rows and counts: {error!r}") from error
-    if len(counts) != len(places):
-        raise DriftError(f"window: expected counts of {len(places)} places, got {len(counts)}")
-    for place, one in zip(places, counts, strict=True):
-        if one is not None:
-            check_sums(place, one, rows)
-    return Window(rows, counts)
+        raise DriftError(f"window: expected rows, counts and ties: {error!r}") from error
+    if (len(counts), len(tied)) != (len(watched.places), len(watched.ties)):
+        raise DriftError(
+            f"window: expected counts of {len(watched.places)} places and {len(watched.ties)} "
+            f"ties, got {len(counts)} and {len(tied)}"
+        )
+    ties = tuple(None if one is None else knots_from_json(one, rows) for one in tied)
+    check_sums(watched.places, Window(rows, counts, ties))
+    return Window(rows, counts, ties)
 
 
-def check_sums(place: Place, counts: NDArray[np.int64], rows: int) -> None:
+def check_sums(places: Sequence[Place], window: Window) -> None:
     """Refuse counts that lost a row on the way.
 
     Raises
@@ -121,8 +153,13 @@ def check_sums(place: Place, counts: NDArray[np.int64], rows: int) -> None:
     DriftError
         When a counting does not add up to the rows.
     """
-    if counts.shape == (sum(place.cuts),) and (counts >= 0).all():
-        parts = np.split(counts, np.cumsum(place.cuts)[:-1])
-        if all(part.sum() == rows for part in parts):
-            return
-    raise DriftError(f"window, {place.name!r}: expected counts that add up to {rows} rows")
+    for place, counts in zip(places, window.counts, strict=True):
+        if counts is None:
+            continue
+        if counts.shape == (sum(place.cuts),) and (counts >= 0).all():
+            parts = np.split(counts, np.cumsum(place.cuts)[:-1])
+            if all(part.sum() == window.rows for part in parts):
+                continue
+        raise DriftError(
+            f"window, {place.name!r}: expected counts that add up to {window.rows} rows"
+        )

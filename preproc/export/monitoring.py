@@ -1,16 +1,24 @@
 """Training data as the monitor will see live traffic: in blocks, with the graph's own answers."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.drift.baseline import Baseline, baseline_of
-from preproc.drift.calibration import MIN_ROWS, Blocks, held_out
-from preproc.drift.outcomes import Outcomes, expected_of, outcomes_of, truth_of
+from preproc.drift.baseline import baseline_of, baseline_to_json, worth_of
+from preproc.drift.blocks import Blocks
+from preproc.drift.cadence import DAY_S, Cadence, cadence_of, is_zone
+from preproc.drift.calibration import MIN_ROWS, held_out
+from preproc.drift.outcomes import (
+    Outcomes,
+    expected_of,
+    outcomes_of,
+    outcomes_to_json,
+    truth_of,
+)
 from preproc.drift.places import Part
 from preproc.errors import ExportError
 from preproc.export.sampling import rows_at
@@ -21,8 +29,9 @@ from preproc.signature import Signature
 MAX_CELLS: Final = 60_000_000
 """Values of training data that are looked at: half a gigabyte."""
 CHUNK_ROWS: Final = 65_536
-DAY_S: Final = 86_400.0
 
+Labelled = tuple[Any, Any, Any]
+"""Data, target and blocks of some rows."""
 Values = dict[tuple[Part, str, int], NDArray[Any]]
 
 
@@ -36,75 +45,120 @@ class Division:
         Block of each row, (n,), in the order of time; -1 for rows of blocks that are too small.
     in_time
         The same for the replay in time, where blocks are drawn by chance.
-    unit, window_s
-        As of `Baseline`.
+    unit, cadence
+        As of `baseline_of`.
     """
 
     codes: NDArray[np.int64]
     in_time: NDArray[np.int64]
     unit: str
-    window_s: float | None
+    cadence: Cadence | None
 
 
-def monitoring_of(
-    session: Session,
-    data: Any,
-    target: Any,
-    blocks: Any,
-    *,
-    false_alarms: float,
-    left_out: Collection[str],
-    seed: int,
-) -> tuple[Baseline, Outcomes | None]:
-    """Freeze and calibrate what live traffic will be held against.
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the caller wants of the monitor.
 
-    Parameters
+    Attributes
     ----------
-    session
-        The graph, which answers all rows.
-    data
-        Training data, as given to the export.
-    target
-        Training target (n,) or None.
-    blocks
-        Labels (n,), or a number of rows.
     false_alarms
         Share of quiet windows that may alarm, between 0 and 1.
     left_out
         Columns that are not watched, beside those that hold times.
     seed
         Of all divisions.
+    """
+
+    false_alarms: float
+    left_out: tuple[str, ...]
+    seed: int
+
+
+def monitored(
+    session: Session, training: Labelled, held_out: Labelled | None, rates: Rates
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Freeze and calibrate what live traffic will be held against.
+
+    Parameters
+    ----------
+    session
+        The graph, which answers all rows.
+    training
+        Data as given to the export, target (n,) or None, and blocks: labels (n,), or a number.
+    held_out
+        Rows that were not trained on, likewise, by which later labels are judged.
+    rates
+        What is wanted.
+
+    Returns
+    -------
+    tuple
+        Line of the certificate and parts of the profile, as plain JSON data.
 
     Raises
     ------
     ExportError
-        When blocks, rate or columns are none of these.
+        When blocks, rate or columns are none.
     """
     signature = session.signature
     known = [column.name for column in signature.columns]
-    if strange := sorted(set(left_out) - set(known)):
+    if strange := sorted(set(rates.left_out) - set(known)):
         raise ExportError("", f"unwatched: expected columns that are read, got {strange}")
-    if not 0 < false_alarms < 1:
-        raise ExportError("", f"false_alarms: expected a share above 0, got {false_alarms!r}")
+    if not 0 < rates.false_alarms < 1:
+        raise ExportError("", f"false_alarms: expected a share above 0, got {rates.false_alarms!r}")
     # The time itself is always beyond training: it tells when, not what.
-    left_out = {*left_out, *(column.name for column in signature.columns if column.moment)}
-    rows = data.shape[0] if is_sparse(data) else len(data)
-    division = divide(blocks, rows, np.random.default_rng(seed))
-    kept = _kept_rows(division, rows, signature, np.random.default_rng(seed))
+    moments = (column.name for column in signature.columns if column.moment)
+    left_out = {*rates.left_out, *moments}
+    data, target, blocks = training
+    division = divide(blocks, _rows(data), np.random.default_rng(rates.seed))
+    kept = _kept_rows(division, signature, np.random.default_rng(rates.seed))
     values, answers = _values(session, data, kept, left_out)
     codes = division.codes[kept]
-    whole = Blocks(values, codes, int(codes.max()) + 1)
-    in_time = Blocks(values, division.in_time[kept], int(division.in_time.max()) + 1)
     baseline = baseline_of(
-        whole,
-        in_time,
-        false_alarms=false_alarms,
+        Blocks(values, codes, int(codes.max()) + 1),
+        Blocks(values, division.in_time[kept], int(division.in_time.max()) + 1),
+        false_alarms=rates.false_alarms,
         unit=division.unit,
-        window_s=division.window_s,
+        cadence=division.cadence,
         left_out=left_out,
-        seed=seed,
+        seed=rates.seed,
     )
-    return baseline, _outcomes(signature, answers, target, kept, codes)
+    if held_out is None:
+        outcomes = _outcomes(signature, answers, target, kept, codes)
+        outcomes = outcomes and replace(outcomes, is_in_sample=True)
+    else:
+        outcomes = _held_outcomes(session, held_out, rates.seed)
+    parts = {
+        "monitor": baseline_to_json(baseline),
+        "outcomes": None if outcomes is None else outcomes_to_json(outcomes),
+    }
+    return worth_of(baseline), parts
+
+
+def held_rows(pipeline: Any, held_out: Sequence[Any] | None, blocks: Any) -> Labelled | None:
+    """Take rows apart that were not trained on.
+
+    Raises
+    ------
+    ExportError
+        When they are not ``(X, y)`` or ``(X, y, blocks)``, or have no blocks.
+    """
+    if held_out is None:
+        return None
+    if not isinstance(held_out, tuple | list) or len(held_out) not in {2, 3}:
+        raise ExportError("", "held_out: expected (X, y), or (X, y, blocks), got something else")
+    if blocks is None:
+        raise ExportError("", "held_out: expected blocks= beside it, got none")
+    data, target, *rest = held_out
+    own = rest[0] if rest else blocks
+    if not rest and not isinstance(blocks, str | int):
+        raise ExportError(
+            "", "held_out: expected (X, y, blocks), since blocks= is neither a column nor a number"
+        )
+    data, own = without_blocks(pipeline, data, own)
+    if target is None or len(np.asarray(target)) != _rows(data):
+        raise ExportError("", f"held_out: expected {_rows(data)} labels, one a row, got others")
+    return data, target, own
 
 
 def without_blocks(pipeline: Any, data: Any, blocks: Any) -> tuple[Any, Any]:
@@ -134,7 +188,7 @@ def divide(blocks: Any, rows: int, draw: np.random.Generator) -> Division:
     """
     if isinstance(blocks, int) and not isinstance(blocks, bool):
         return _by_number(blocks, rows, draw)
-    labels, window_s = _labels(blocks)
+    labels, cadence = _labels(blocks)
     if len(labels) != rows:
         raise ExportError("", f"blocks: expected {rows} labels, one a row, got {len(labels)}")
     names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -147,8 +201,9 @@ def divide(blocks: Any, rows: int, draw: np.random.Generator) -> Division:
         )
     renumbered = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
     codes = renumbered[codes.reshape(-1)]
-    unit = {DAY_S: "days", 3600.0: "hours", 7 * DAY_S: "weeks"}.get(window_s or 0, "blocks")
-    return Division(codes, codes, unit, window_s)
+    length = cadence.window_s if cadence else None
+    unit = {DAY_S: "days", 3600.0: "hours", 7 * DAY_S: "weeks"}.get(length or 0, "blocks")
+    return Division(codes, codes, unit, cadence)
 
 
 def _by_number(size: int, rows: int, draw: np.random.Generator) -> Division:
@@ -164,11 +219,15 @@ def _by_number(size: int, rows: int, draw: np.random.Generator) -> Division:
     first = in_order < number - held_out(number)
     standing[first] = draw.permutation(in_order[first])
     unit = f"{size} rows drawn by chance, taken for independent"
-    return Division(drawn, standing, unit, None)
+    return Division(drawn, standing, unit, Cadence(None, rows=size))
 
 
-def _labels(blocks: Any) -> tuple[NDArray[Any], float | None]:
-    """Find labels that sort in time, and the length of a block where they are times."""
+def _labels(blocks: Any) -> tuple[NDArray[Any], Cadence | None]:
+    """Find labels that sort in time, and how they follow each other where they are times.
+
+    Days and longer blocks begin by the clock of the labels' own zone, UTC where they have none.
+    Shorter ones are told apart by UTC, where no hour comes twice.
+    """
     if nw.dependencies.is_into_series(blocks):
         series = nw.from_native(blocks, series_only=True)
     else:
@@ -176,11 +235,16 @@ def _labels(blocks: Any) -> tuple[NDArray[Any], float | None]:
     if series.is_null().any():
         raise ExportError("", "blocks: expected a label for each row, got nulls")
     if isinstance(series.dtype, nw.Datetime):
-        series = series.dt.replace_time_zone(None)
+        zone = series.dtype.time_zone or "UTC"
+        if is_zone(zone):
+            labels, cadence = _checked(series.dt.replace_time_zone(None).to_numpy(), zone)
+            if zone == "UTC" or (cadence and not (cadence.window_s or 0) % DAY_S):
+                return labels, cadence
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return _checked(series.to_numpy())
 
 
-def _checked(labels: NDArray[Any]) -> tuple[NDArray[Any], float | None]:
+def _checked(labels: NDArray[Any], zone: str = "UTC") -> tuple[NDArray[Any], Cadence | None]:
     if labels.ndim != 1:
         raise ExportError("", f"blocks: expected labels (n,), got shape {labels.shape}")
     if labels.dtype.kind == "O":
@@ -193,14 +257,18 @@ def _checked(labels: NDArray[Any]) -> tuple[NDArray[Any], float | None]:
         raise ExportError("", "blocks: expected a label for each row, got nulls")
     if labels.dtype.kind != "M":
         return labels, None
-    steps = np.diff(np.unique(labels))
-    return labels, float(steps.min() / np.timedelta64(1, "s")) if steps.size else None
+    return labels, cadence_of(np.unique(labels), zone)
+
+
+def _rows(data: Any) -> int:
+    return int(data.shape[0]) if is_sparse(data) else len(data)
 
 
 def _kept_rows(
-    division: Division, rows: int, signature: Signature, draw: np.random.Generator
+    division: Division, signature: Signature, draw: np.random.Generator
 ) -> NDArray[np.int64]:
     """Choose the rows that are looked at: those of blocks, thinned where they are too many."""
+    rows = len(division.codes)
     cells = rows * sum(column.width for column in signature.columns)
     share = min(1.0, MAX_CELLS / cells)
     return np.flatnonzero((division.codes >= 0) & (draw.random(rows) < share))
@@ -234,6 +302,16 @@ def _values(
         matrix = array.reshape(len(array), -1)
         values |= {("output", name, at): place for at, place in enumerate(matrix.T)}
     return values, whole
+
+
+def _held_outcomes(session: Session, held_out: Labelled, seed: int) -> Outcomes | None:
+    """Add up what came true in rows that were not trained on."""
+    data, target, blocks = held_out
+    division = divide(blocks, _rows(data), np.random.default_rng(seed))
+    kept = _kept_rows(division, session.signature, np.random.default_rng(seed))
+    every = {column.name for column in session.signature.columns}
+    answers = _values(session, data, kept, every)[1]
+    return _outcomes(session.signature, answers, target, kept, division.codes[kept])
 
 
 def _outcomes(

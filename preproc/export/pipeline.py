@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract, Mode
-from preproc.drift import baseline_to_json, outcomes_to_json, worth_of
 from preproc.errors import ArtifactError, ExportError
 from preproc.export.answers import Answer, choose_answers, feature_answer
 from preproc.export.batches import Columns
@@ -31,7 +30,7 @@ from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
 from preproc.export.freshness import with_freshness
-from preproc.export.monitoring import monitoring_of, without_blocks
+from preproc.export.monitoring import Rates, held_rows, monitored, without_blocks
 from preproc.export.oracle import Oracle
 from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
@@ -97,6 +96,7 @@ def export_pipeline(
     blocks: Any = None,
     false_alarms: float = 0.05,
     unwatched: Sequence[str] = (),
+    held_out: Sequence[Any] | None = None,
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
 
@@ -147,6 +147,10 @@ def export_pipeline(
         Share of quiet blocks that may alarm, all columns and answers together.
     unwatched
         Columns that are not watched, such as a month; dates and times never are.
+    held_out
+        Labelled rows that the pipeline was not fitted on, ``(X, y)``, or ``(X, y, blocks)`` where
+        blocks are no column: what later labels are held against, since a model is too good on its
+        own training rows. Without them no change of meaning is ever found, only suspected.
 
     Returns
     -------
@@ -166,6 +170,7 @@ def export_pipeline(
         raise ExportError("", f"mode: expected one of {sorted(MODES)}, got {mode!r}")
     check_name(name)
     check_is_fitted(pipeline)
+    held = held_rows(pipeline, held_out, blocks)
     X, blocks = without_blocks(pipeline, X, blocks)  # noqa: N806  # scikit-learn's name
     graph = convert(pipeline, X, outputs, converters, tabulate)
     graph = replace(graph, signature=with_freshness(graph.signature, freshness or {}))
@@ -185,19 +190,11 @@ def export_pipeline(
             certificate["fast"] = measure_fast(graph.model, session, proof.vectors)
     profile = dict(proof.profile)
     if blocks is not None:
+        rates = Rates(false_alarms, tuple(unwatched), SEED)
         with session_of(contract, graph.model) as session:
-            baseline, outcomes = monitoring_of(
-                session,
-                X,
-                y,
-                blocks,
-                false_alarms=false_alarms,
-                left_out=unwatched,
-                seed=SEED,
-            )
-        certificate["monitor"] = worth_of(baseline)
-        profile["monitor"] = baseline_to_json(baseline)
-        profile["outcomes"] = None if outcomes is None else outcomes_to_json(outcomes)
+            worth, parts = monitored(session, (X, y, blocks), held, rates)
+        certificate["monitor"] = worth
+        profile |= parts
     written = write_artifact(
         Artifact(
             contract=contract,

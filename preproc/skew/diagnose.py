@@ -31,6 +31,10 @@ SIGNIFICANT: Final = 0.01
 """Level of the tests of data drift and of concept drift, each."""
 MAX_WRONG: Final = 0.2
 """Share of wrong scores up to which the others still tell about the concept."""
+IN_SAMPLE: Final = (
+    "concept drift: labels differ from those of the training rows, on which a model expects too "
+    "well; export with held_out= rows that it was not fitted on"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +267,11 @@ def _concept(case: Case, is_wrong: NDArray[np.bool_], draw: np.random.Generator)
             told.append(f"labels of more than 5 % of the rows are missing: {mature.unlabelled[0]}")
         return _Finding((), (f"concept drift: {'; '.join(told)}",))
     is_found = change.p < SIGNIFICANT
+    is_open = is_found and case.outcomes.is_in_sample
     unit = "points" if case.outcomes.kind != "number" else "of the target's unit"
     line = Evidence(
         "concept drift",
-        "yes" if is_found else "no",
+        "open" if is_open else "yes" if is_found else "no",
         "what came true against what was expected, by band of the score, blocks permuted",
         "windows",
         change.blocks,
@@ -275,7 +280,7 @@ def _concept(case: Case, is_wrong: NDArray[np.bool_], draw: np.random.Generator)
         f"{change.worst_band + 1} {change.worst_effect:+.3g}; {change.visible:.3g} would be seen "
         "in 9 of 10 cases",
     )
-    return _Finding((line,), change=change)
+    return _Finding((line,), (IN_SAMPLE,) if is_open else (), change=change)
 
 
 def _change(

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preproc.drift.cadence import Cadence, zone_of
 from preproc.errors import LogError
 from preproc.runtime.feeding import unit_of
 from preproc.signature import NAT, Signature
@@ -153,36 +153,42 @@ def timed(traffic: Traffic, name: str, signature: Signature) -> Traffic:
     return taken(replace(traffic, at=at), np.argsort(at, kind="stable"))
 
 
-def cut(traffic: Traffic, window_s: float, zone: str = "UTC") -> Windows:
-    """Cut traffic into windows that begin at midnight of a time zone, or a multiple after.
+def cut(traffic: Traffic, cadence: Cadence) -> Windows:
+    """Cut traffic into windows, as the blocks of training follow each other.
 
     Windows at both ends that the log covers in part are not whole: half a day is no quiet day.
 
     Raises
     ------
     LogError
-        When no window is whole, or the zone is unknown.
+        When no window is whole.
     """
-    local = _local(traffic.at, zone)
-    length = np.timedelta64(round(window_s * 1e6), "us")
-    numbers = (local - np.datetime64("1970-01-01", "us")) // length
+    if cadence.window_s is None:
+        numbers = np.arange(len(traffic)) // cadence.rows
+    else:
+        numbers = cadence.numbers(traffic.at)
     names, codes = np.unique(numbers, return_inverse=True)
-    starts = np.datetime64("1970-01-01", "us") + names * length
-    slack = window_s * LEAD * np.timedelta64(1_000_000, "us")
-    is_whole = np.ones(len(names), bool)
-    is_whole[0] &= bool(local[0] - starts[0] <= slack)
-    is_whole[-1] &= bool(starts[-1] + length - local[-1] <= slack)
+    if cadence.window_s is None:
+        starts = traffic.at[names * cadence.rows]
+        ends = traffic.at[np.minimum((names + 1) * cadence.rows, len(traffic)) - 1]
+        is_whole = np.bincount(codes) == cadence.rows
+    else:
+        starts, ends = (_moments(cadence, names + past) for past in (0, 1))
+        slack = (ends - starts) * LEAD
+        is_whole = np.ones(len(names), bool)
+        is_whole[0] &= bool(traffic.at[0] - starts[0] <= slack[0])
+        is_whole[-1] &= bool(ends[-1] - traffic.at[-1] <= slack[-1])
     if not is_whole.any():
         raise LogError(
             f"log from {traffic.at[0]} to {traffic.at[-1]}: expected a whole window of "
-            f"{window_s:g} s, got none"
+            f"{cadence}, got none"
         )
     renumbered = np.where(is_whole, np.cumsum(is_whole) - 1, -1)
-    texts = [_told(start) for start in starts]
+    texts = [told(start, cadence.zone) for start in starts]
     return Windows(
         codes=renumbered[codes],
         starts=tuple(text for text, whole in zip(texts, is_whole, strict=True) if whole),
-        ends=starts[is_whole] + length + (traffic.at[0] - local[0]),
+        ends=ends[is_whole],
         partial=tuple(text for text, whole in zip(texts, is_whole, strict=True) if not whole),
     )
 
@@ -194,26 +200,17 @@ def labelled(labels: NDArray[Any]) -> Windows:
     return Windows(codes, tuple(names.tolist()), never)
 
 
-def _local(at: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
-    """Bring UTC to the clock of a zone; the offset is looked up once for each hour."""
-    try:
-        clock = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise LogError(f"zone: expected a name such as 'Europe/Oslo', got {zone!r}") from error
-    hours, codes = np.unique(at.astype("datetime64[h]"), return_inverse=True)
-    offsets = []
-    for hour in hours.astype(int).tolist():
-        moment = datetime.fromtimestamp(hour * 3600, UTC)
-        offset = moment.astimezone(clock).utcoffset()
-        assert offset is not None
-        offsets.append(np.timedelta64(round(offset.total_seconds() * 1e6), "us"))
-    local: NDArray[np.datetime64] = at + np.array(offsets)[codes]
-    return local
+def _moments(cadence: Cadence, numbers: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    seconds = np.array([cadence.start_s(number) for number in numbers.tolist()])
+    return np.rint(seconds * 1e6).astype(np.int64).astype("datetime64[us]")
 
 
-def _told(start: np.datetime64) -> str:
-    text = str(start.astype("datetime64[s]"))
-    return text.removesuffix("T00:00:00")
+def told(start: np.datetime64, zone: str) -> str:
+    """Write when a window begins, by the clock of a zone."""
+    moment = datetime.fromtimestamp(
+        int(start.astype("datetime64[s]").astype(np.int64)), zone_of(zone)
+    )
+    return moment.replace(tzinfo=None).isoformat().removesuffix("T00:00:00")
 
 
 def _keys(piece: Rows) -> NDArray[Any]:

@@ -129,7 +129,7 @@ def window_at(baseline: Baseline, traffic: Traffic, rows: NDArray[Any]) -> Windo
     """Count some rows of traffic as one window."""
     inputs = {name: values[rows] for name, values in traffic.inputs.items()}
     answers = {name: values[rows] for name, values in traffic.answers.items()}
-    return window_of(baseline.places, inputs, answers)
+    return window_of(baseline.watched, inputs, answers)
 
 
 def print_watch(found: Watch, console: Console) -> None:

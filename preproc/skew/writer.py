@@ -95,6 +95,8 @@ class Writer:
         What is kept, and how long.
     observe
         Called with the calls of one artifact before they are written, off their path too.
+    tick
+        Called after each round of writing, calls or not, and whether it is the last.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class Writer:
         pace: Pace = Pace(),  # frozen
         limits: Limits = Limits(),  # noqa: B008  # frozen
         observe: Callable[[Source, Sequence[Offer]], None] | None = None,
+        tick: Callable[[bool], None] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -119,6 +122,7 @@ class Writer:
         self._pace = pace
         self._keeper = Keeper(folder, limits)
         self._observe = observe
+        self._tick = tick
         self._offers: deque[tuple[Lane, Offer]] = deque()
         self._queued = 0
         self._lock = Lock()
@@ -173,8 +177,10 @@ class Writer:
             is_last = self._is_closed
             try:
                 self._flush(is_last=is_last)
+                if self._tick is not None:
+                    self._tick(is_last)
             except Exception:  # noqa: BLE001  # a log that stops is worse than one that stumbles
-                _LOG.exception("request log %s: a flush failed", self.folder)
+                _LOG.exception("request log %s: a round failed", self.folder)
 
     def _flush(self, *, is_last: bool) -> None:
         """Write all that waits, and close what is old or large, or everything at the end."""

@@ -4,6 +4,8 @@ Of several processes each counts its own rows, and one that sees no calls judges
 """
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,16 +15,19 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from preproc.artifact import read_artifact
-from preproc.drift import Baseline, LiveMonitor, Verdict, Window
+from preproc.drift import Baseline, LiveMonitor, Tally, Verdict, Window, judge
 from preproc.drift.monitor import STATES
 from preproc.drift.window import window_from_json, window_of, window_to_json
 from preproc.errors import PreprocError
 from preproc.skew.batching import Offer, Source, sampled_of
 from preproc.skew.record import Head
+from preproc.skew.tallies import prune_tallies, write_tally
 from preproc.skew.watching import baseline_of_profile
 
 _LOG: Final = logging.getLogger(__name__)
 _LABELS: Final = ("model", "version")
+GRACE_S: Final = 5.0
+"""How long after its end a window waits for rows that are still on their way to the log."""
 
 
 class DriftWatch:
@@ -32,14 +37,28 @@ class DriftWatch:
     ----------
     registry
         Of the metrics.
+    folder
+        Of the log, beside which each window's counts are written; None for nowhere.
+    keep_s
+        How long they are kept.
+    source
+        Who counts; by default host, process and time of its start.
     clock_s
         Seconds since 1970, UTC.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, clock_s: Callable[[], float] = time.time
+        self,
+        registry: CollectorRegistry,
+        folder: Path | None = None,
+        *,
+        keep_s: float = float("inf"),
+        source: str = "",
+        clock_s: Callable[[], float] = time.time,
     ) -> None:
+        self._folder, self._keep_s, self._clock_s = folder, keep_s, clock_s
         self._began_s = clock_s()
+        self._source = source or f"{socket.gethostname()}-{os.getpid()}-{self._began_s:.0f}"
         self._monitors: dict[str, LiveMonitor | None] = {}
         self._state = Gauge(
             "preproc_drift_state",
@@ -94,16 +113,23 @@ class DriftWatch:
         model, version = counted["model"], counted["version"]
         monitor = self._monitor(counted["artifact"], model, version, counted["path"])
         if monitor is not None and counted["window"] is not None:
-            window = window_from_json(counted["window"], monitor.baseline.places)
+            window = window_from_json(counted["window"], monitor.baseline.watched)
             monitor.add(window, counted["at_s"])
             self._rows.labels(model, str(version)).set(monitor.counts.rows)
 
+    def tick(self, is_last: bool) -> None:  # noqa: FBT001  # as the log's writer calls it
+        """End the windows whose time is over, traffic or not; at the last, tell what there is."""
+        now_s = self._clock_s()
+        for monitor in self._monitors.values():
+            if monitor is not None:
+                monitor.close(now_s) if is_last else monitor.tick(now_s - GRACE_S)
+
     def _monitor(self, artifact: str, model: str, version: int, path: str) -> LiveMonitor | None:
         if artifact not in self._monitors:
-            self._monitors[artifact] = self._opened(model, version, path)
+            self._monitors[artifact] = self._opened(artifact, model, version, path)
         return self._monitors[artifact]
 
-    def _opened(self, model: str, version: int, path: str) -> LiveMonitor | None:
+    def _opened(self, artifact: str, model: str, version: int, path: str) -> LiveMonitor | None:
         """Make the monitor of an artifact; one that is not calibrated is not watched, and told."""
         labels = model, str(version)
         self._tell_state(labels, "INSUFFICIENT")  # no window is over yet
@@ -112,11 +138,24 @@ class DriftWatch:
             return None
         return LiveMonitor(
             baseline,
-            lambda _, counts, verdict: self._tell(labels, counts, verdict),
+            lambda tally: self._take(labels, path, baseline, tally),
             began_s=self._began_s,
+            artifact=artifact,
+            source=self._source,
         )
 
-    def _tell(self, labels: tuple[str, str], counts: Window, verdict: Verdict) -> None:
+    def _take(self, labels: tuple[str, str], path: str, baseline: Baseline, tally: Tally) -> None:
+        """Write a window's counts down, and judge them if they are of all of it."""
+        if self._folder is not None:
+            try:
+                write_tally(self._folder, labels[0], path, tally)
+                prune_tallies(self._folder, self._clock_s() - self._keep_s)
+            except OSError as error:
+                _LOG.warning("model %r: the counts of a window are lost: %s", labels[0], error)
+        if tally.is_whole:
+            self._tell(labels, judge(baseline, tally.window, with_distances=False))
+
+    def _tell(self, labels: tuple[str, str], verdict: Verdict) -> None:
         self._tell_state(labels, verdict.state)
         self._score.labels(*labels).set(verdict.score)
         self._threshold.labels(*labels).set(verdict.threshold)
@@ -132,7 +171,7 @@ class DriftWatch:
             _LOG.warning(
                 "model %r: a window of %d rows differs from training (p = %.3g), most by %s",
                 labels[0],
-                counts.rows,
+                verdict.rows,
                 verdict.p,
                 "" if first is None else f"{first.stream}: {first.effect:+.3g} {first.measure}",
             )
@@ -162,7 +201,7 @@ class DriftCounts:
         inputs, answers = sampled_of(source, offers)
         if baseline is None or not inputs:
             return
-        window = window_of(baseline.places, inputs, answers)
+        window = window_of(baseline.watched, inputs, answers)
         with self._lock:
             before, _ = self._windows.get(head, (None, at_s))
             self._windows[head] = window if before is None else before + window, at_s

@@ -182,14 +182,16 @@ def journal_of(settings: Settings, metrics: Metrics, watch: Watch | None = None)
     """
     if settings.log_dir is None:
         return None
+    limits = Limits(settings.log_max_age_days * DAY_S, settings.log_max_bytes)
+    tick = None
     if watch is None:
         from preproc_server.drift import DriftWatch  # noqa: PLC0415  # scipy only where rows are watched
 
-        watch = DriftWatch(metrics.registry).observe
+        own = DriftWatch(metrics.registry, settings.log_dir, keep_s=limits.max_age_s)
+        watch, tick = own.observe, own.tick
     secret, key = settings.log_hmac_key, settings.log_key or ""
     privacy = read_privacy(settings.log_policy, secret.get_secret_value() if secret else "")
     check_privacy(privacy, signatures_of(settings.repository), key=key)
-    limits = Limits(settings.log_max_age_days * DAY_S, settings.log_max_bytes)
     try:
         writer = Writer(
             settings.log_dir,
@@ -197,6 +199,7 @@ def journal_of(settings: Settings, metrics: Metrics, watch: Watch | None = None)
             queue_rows=settings.log_queue_rows,
             limits=limits,
             observe=watch,
+            tick=tick,
         )
     except OSError as error:
         fault = f"log_dir: expected a folder that can be written, got {error}"

@@ -23,6 +23,7 @@ from preproc_server.watching import Repeated
 if TYPE_CHECKING:
     from preproc_server.drift import DriftWatch
 
+DAY_S: Final = 86_400.0
 COUNT_EVERY_S: Final = 1.0
 """Between two looks at the counts of all workers: so much is lost of one that is killed."""
 CHANGES: Final = frozenset(
@@ -109,6 +110,7 @@ class Parent:
         for repeated in self._repeated:
             repeated.close()
         self.crew.stop(grace_s or 0.0)
+        self._tick(is_last=True)
         if self._page is not None:
             self._page.close()
         if self._held is not None:
@@ -136,8 +138,18 @@ class Parent:
         if not self.accord.current().versions:
             _LOG.error("no model is served from %s", self.settings.repository)
         if not self._is_draining.is_set():
-            self._repeated.append(Repeated(self.crew.census, COUNT_EVERY_S, name="count"))
+            self._repeated.append(Repeated(self._count, COUNT_EVERY_S, name="count"))
             self._repeated += follow(self.settings, self._changes)
+
+    def _count(self) -> None:
+        """Ask all workers what they counted, and end the windows of drift whose time is over."""
+        self.crew.census()
+        self._tick(is_last=False)
+
+    def _tick(self, *, is_last: bool) -> None:
+        if self._drift is not None:
+            with self._hearing:
+                self._drift.tick(is_last)
 
     def _answer(self, kind: str, body: Mapping[str, Any]) -> Any:
         """Answer what a worker asks."""
@@ -164,4 +176,5 @@ def _drift_of(settings: Settings, registry: CollectorRegistry) -> "DriftWatch | 
         from preproc_server.drift import DriftWatch  # noqa: PLC0415  # only who logs needs scipy
     except ImportError as error:
         raise log_error(error) from error
-    return DriftWatch(registry)
+    keep_s = settings.log_max_age_days * DAY_S
+    return DriftWatch(registry, settings.log_dir, keep_s=keep_s)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from preproc.drift import (
     Baseline,
     LiveMonitor,
-    Verdict,
+    Tally,
     Window,
     baseline_from_json,
     baseline_to_json,
@@ -18,8 +18,12 @@ from preproc.drift import (
     window_of,
 )
 from preproc.drift.baseline import baseline_of, blocks_needed
-from preproc.drift.calibration import Blocks, calibrate, measure, replayed, scored
+from preproc.drift.blocks import Blocks, measure
+from preproc.drift.cadence import Cadence
+from preproc.drift.calibration import calibrate, replayed
+from preproc.drift.levels import scored
 from preproc.errors import DriftError
+from preproc.signature import NULL_NONE
 
 DAYS, ROWS = 120, 200
 NAMES = ("age", "debt", "city")
@@ -47,7 +51,7 @@ def train(days: int = DAYS, false_alarms: float = 0.05) -> Baseline:
         blocks,
         false_alarms=false_alarms,
         unit="days",
-        window_s=86400.0,
+        cadence=Cadence(86400.0),
         left_out=(),
         seed=0,
     )
@@ -63,7 +67,7 @@ def baseline() -> Baseline:
 def counted(baseline: Baseline, inputs: dict[str, NDArray[Any]], **changes: Any) -> Window:
     inputs = inputs | changes
     return window_of(
-        baseline.places, inputs, {"scores": inputs["age"] / 10 - np.log1p(inputs["debt"])}
+        baseline.watched, inputs, {"scores": inputs["age"] / 10 - np.log1p(inputs["debt"])}
     )
 
 
@@ -81,7 +85,7 @@ def test_quiet_days_alarm_at_the_stated_rate() -> None:
         mixed = draw.permutation(160)
         calibration = calibrate(blocks, mixed[:118], draw, (1.0,))
         (level,) = calibration.levels
-        scores = scored(level, measure(calibration.places, blocks, mixed[118:])).max(axis=1)
+        scores = scored(level, measure(calibration.watched, blocks, mixed[118:])).max(axis=1)
         alarms += int((scores > level.threshold(0.05)).sum())
         days += 42
     assert days == 504
@@ -92,7 +96,7 @@ def test_quiet_days_alarm_at_the_stated_rate() -> None:
     ("changes", "first"),
     [
         ({"age": lambda x: np.where(np.arange(ROWS) % 20 == 0, np.nan, x)}, "input age: null"),
-        ({"debt": lambda x: np.where(np.arange(ROWS) % 5 == 0, 0.0, x + 1)}, "input debt: below"),
+        ({"debt": lambda x: np.where(np.arange(ROWS) % 5 == 0, 0.0, x + 1)}, "input debt: spike"),
         ({"city": lambda x: np.array([w.lower() for w in x], object)}, "input city: unseen"),
         ({"age": lambda x: x * 1.609}, "input age: unseen"),
     ],
@@ -110,6 +114,50 @@ def test_a_fault_is_found_and_named_first(
     assert first in {str(alarm.stream) for alarm in verdict.alarms}
     assert verdict.alarms[0].stream.name in {name, "scores"}
     assert all(alarm.effect != 0 and alarm.measure for alarm in verdict.alarms)
+
+
+def struck(one_in: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.arange(ROWS) % one_in == 0
+    return found
+
+
+FAULTS: list[tuple[str, str, Any]] = [
+    ("debt", "bins", lambda x: np.clip(x, 0.5, 2.0) + np.arange(ROWS) * 1e-6),
+    ("age", "null", lambda x: np.where(struck(10), np.nan, x)),
+    ("age", "below", lambda x: np.where(struck(2), x - 60, x)),
+    ("age", "above", lambda x: np.where(struck(2), x + 60, x)),
+    ("age", "far", lambda x: np.where(struck(10), x * 100, x)),
+    ("age", "unseen", lambda x: x + 0.5),
+    ("debt", "spike", lambda x: np.where(struck(5), 1.0, x)),
+    ("debt", "shift", lambda x: np.quantile(x, 0.99) + np.arange(ROWS) * 1e-6),
+    ("city", "bins", lambda x: np.full(len(x), "Oslo", object)),
+    ("city", "spike", lambda x: np.full(len(x), "Oslo", object)),
+    ("city", "null", lambda x: np.where(struck(10), NULL_NONE, x)),
+    ("city", "unseen", lambda x: np.array([word.lower() for word in x], object)),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fault"), FAULTS, ids=[f"{name} {kind}" for name, kind, _ in FAULTS]
+)
+def test_each_stream_alarms_by_a_fault_of_its_own(
+    baseline: Baseline, day: dict[str, NDArray[Any]], name: str, kind: str, fault: Any
+) -> None:
+    """Step by step all streams are named that left their bounds; without one, its fault goes."""
+    assert {stream.kind for stream in baseline.watched.streams} == {kind for _, kind, _ in FAULTS}
+    assert judge(baseline, counted(baseline, day)).state == "QUIET"
+    verdict = judge(baseline, counted(baseline, day, **{name: fault(day[name])}))
+    assert verdict.state == "ALARM"
+    assert f"input {name}: {kind}" in {str(alarm.stream) for alarm in verdict.alarms}
+
+
+def test_answers_are_watched_as_inputs_are(
+    baseline: Baseline, day: dict[str, NDArray[Any]]
+) -> None:
+    scores = day["age"] / 10 - np.log1p(day["debt"]) + 3
+    verdict = judge(baseline, window_of(baseline.watched, day, {"scores": scores}))
+    assert verdict.state == "ALARM"
+    assert {alarm.stream.part for alarm in verdict.alarms} == {"output"}
 
 
 def test_half_a_fault_in_each_worker_is_one_alarm(
@@ -180,7 +228,7 @@ def test_days_that_change_with_time_make_the_calibration_invalid() -> None:
     inputs["age"] = inputs["age"] + np.repeat(np.arange(DAYS) // 5, ROWS) * 5
     blocks = blocks_of(inputs, np.repeat(np.arange(DAYS), ROWS))
     made = baseline_of(
-        blocks, blocks, false_alarms=0.05, unit="days", window_s=None, left_out=(), seed=0
+        blocks, blocks, false_alarms=0.05, unit="days", cadence=None, left_out=(), seed=0
     )
     assert made.status == "INVALID"
     assert made.why.startswith("replay in time: expected 0.05 of the windows to alarm, got ")
@@ -235,10 +283,8 @@ def test_a_baseline_comes_back_equal_and_a_damaged_one_is_refused(baseline: Base
 
 
 def test_a_live_window_is_judged_when_it_is_over(baseline: Baseline) -> None:
-    said: list[tuple[float, Verdict]] = []
-    live = LiveMonitor(
-        baseline, lambda start, _, verdict: said.append((start, verdict)), began_s=86400.0 + 5
-    )
+    said: list[Tally] = []
+    live = LiveMonitor(baseline, said.append, began_s=86400.0 + 5)
     draw = np.random.default_rng(4)
     for number in range(1, 5):
         inputs = draw_days(draw, 1)
@@ -252,7 +298,9 @@ def test_a_live_window_is_judged_when_it_is_over(baseline: Baseline) -> None:
                 number * 86400.0 + 10,
             )
     live.tick(6 * 86400.0)
-    assert [(start / 86400, verdict.state) for start, verdict in said] == [
+    assert [tally.start_s / 86400 for tally in said if not tally.is_whole] == [1.0]
+    verdicts = [(t.start_s / 86400, judge(baseline, t.window)) for t in said if t.is_whole]
+    assert [(day, verdict.state) for day, verdict in verdicts] == [
         (2.0, "QUIET"),
         (3.0, "ALARM"),
         (4.0, "QUIET"),

@@ -11,12 +11,15 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from preproc.artifact import Artifact, read_artifact
 from preproc.contract import FORMAT
 from preproc.drift import baseline_from_json, outcomes_from_json
+from preproc.drift.cadence import Cadence
 from preproc.errors import ExportError
 from preproc.export import export_pipeline
+from preproc.export.monitoring import divide
 from preproc.runtime import open_session
 
 DAYS, ROWS = 60, 60
@@ -57,7 +60,8 @@ def test_a_column_of_days_is_calibrated_on(
     assert written.path is not None
     profile = read_artifact(written.path).profile
     baseline = baseline_from_json(profile["monitor"])
-    assert (baseline.status, baseline.unit, baseline.window_s) == ("VALID", "days", 86400.0)
+    assert (baseline.status, baseline.unit) == ("VALID", "days")
+    assert baseline.cadence == Cadence(86400.0, zone="Europe/Oslo")
     assert {place.name for place in baseline.places} == {"debt", "label", "probabilities"}
     worth = written.certificate["monitor"]
     assert (worth["false_alarms"], worth["blocks"], worth["calibrating"]) == (0.05, DAYS, 30)
@@ -76,6 +80,93 @@ def test_residuals_are_those_of_scikit_learn(
     expected = pipeline.predict_proba(people[["age", "debt"]])[:, 1]
     wanted = ((people["debt"] > 0.3) - expected).groupby(people["day"]).sum()
     np.testing.assert_allclose(outcomes.residuals.sum(axis=1), wanted, atol=1e-9)
+
+
+def test_held_out_rows_tell_what_the_model_is_worth(tmp_path: Path, people: pd.DataFrame) -> None:
+    """A model that learned its rows by heart expects them exactly, and others not at all."""
+    draw = np.random.default_rng(1)
+    late = pd.Series(draw.random(NUMBER) < 0.5)
+    fitted = people["day"] < people["day"].iloc[NUMBER // 2]
+    columns = ["age", "debt"]
+    tree = DecisionTreeClassifier(random_state=0).fit(people.loc[fitted, columns], late[fitted])
+    others = people.loc[~fitted, [*columns, "day"]]
+    shared: dict[str, Any] = {
+        "repository": tmp_path,
+        "name": "m",
+        "blocks": "day",
+        "false_alarms": 0.2,
+    }
+    training = people.loc[fitted, [*columns, "day"]], late[fitted]
+    bare = export_pipeline(tree, *training, **shared)
+    assert bare.path is not None
+    own = outcomes_from_json(read_artifact(bare.path).profile["outcomes"])
+    assert own.is_in_sample
+    assert np.abs(own.residuals).max() == 0
+    written = export_pipeline(tree, *training, **shared, held_out=(others, late[~fitted]))
+    assert written.path is not None
+    outcomes = outcomes_from_json(read_artifact(written.path).profile["outcomes"])
+    assert not outcomes.is_in_sample
+    expected = tree.predict_proba(others[columns])[:, 1]
+    wanted = (late[~fitted] - expected).groupby(others["day"]).sum()
+    np.testing.assert_allclose(outcomes.residuals.sum(axis=1), wanted, atol=1e-9)
+    assert written.profile["monitor"] == bare.profile["monitor"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "blocks", "message"),
+    [
+        ("rows", "day", "held_out: expected (X, y), or (X, y, blocks), got something else"),
+        (
+            lambda people: (people, people["debt"] > 0),
+            np.repeat(np.arange(DAYS), ROWS),
+            "held_out: expected (X, y, blocks), since blocks= is neither a column nor a number",
+        ),
+        (
+            lambda people: (people, [1, 0]),
+            "day",
+            f"held_out: expected {NUMBER} labels, one a row, got others",
+        ),
+        (
+            lambda people: (people, people["debt"] > 0),
+            None,
+            "held_out: expected blocks= beside it, got none",
+        ),
+    ],
+    ids=["no pair", "no blocks", "labels", "nothing watched"],
+)
+def test_what_cannot_be_held_out_is_refused(
+    held_out: Any,
+    blocks: Any,
+    message: str,
+    tmp_path: Path,
+    pipeline: Pipeline,
+    people: pd.DataFrame,
+) -> None:
+    given = held_out(people) if callable(held_out) else held_out
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(
+            pipeline, people, repository=tmp_path, name="m", blocks=blocks, held_out=given
+        )
+    assert str(caught.value) == f"step .: {message}"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "want"),
+    [
+        (lambda day: day, Cadence(86400.0, zone="Europe/Oslo")),
+        (lambda day: day + pd.Timedelta(hours=6), Cadence(86400.0, 0, "Europe/Oslo", 21600.0)),
+        (lambda day: day.dt.tz_convert("+02:00"), Cadence(86400.0, offset_s=82800.0)),
+        (lambda day: day.dt.tz_localize(None).dt.date, Cadence(86400.0)),
+        (lambda day: day.dt.strftime("%Y-%m-%d"), None),
+        (lambda _: 500, Cadence(None, rows=500)),
+    ],
+    ids=["zone", "from six", "offset", "dates", "text", "rows"],
+)
+def test_blocks_say_how_live_traffic_is_cut(
+    blocks: Any, want: Cadence | None, people: pd.DataFrame
+) -> None:
+    given = blocks(people["day"])
+    assert divide(given, NUMBER, np.random.default_rng(0)).cadence == want
 
 
 @pytest.mark.parametrize(

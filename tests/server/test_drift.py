@@ -1,6 +1,7 @@
 """Windows of served rows as gauges: alarms, quiet, and what is not watched."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,16 @@ from preproc_server.drift import DriftCounts, DriftWatch
 from prometheus_client import CollectorRegistry
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from typer.testing import CliRunner
 
 from preproc.artifact import Artifact, read_artifact
+from preproc.cli import app
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session
 from preproc.skew import Privacy
 from preproc.skew.batching import Offer, Source, source_of
 from preproc.skew.record import Head
+from preproc.skew.tallies import prune_tallies
 
 DAY_S = 86400.0
 ROWS, DAYS = 100, 60
@@ -96,6 +100,83 @@ def test_a_day_is_told_when_it_is_over(artifact: Artifact, session: Session) -> 
     watch.observe(lane, [offer(session, draw_rows(4, ROWS), 3 * DAY_S + 10)])
     assert states(registry) == ["QUIET"]
     assert gauge(registry, "effect", **where) is None
+
+
+def counted_by(
+    folder: Path, artifact: Artifact, session: Session, days: list[pd.DataFrame]
+) -> list[str]:
+    """Let one process see a day after the other, then stop in the next; tell what it said."""
+    assert artifact.path is not None
+    registry, now = CollectorRegistry(), [0.0]
+    watch = DriftWatch(registry, folder, source=folder.name, clock_s=lambda: now[0])
+    said = []
+    for day, rows in enumerate(days):
+        now[0] = day * DAY_S + 60
+        watch.observe(source(artifact, session, artifact.path), [offer(session, rows, now[0])])
+        now[0] = (day + 1) * DAY_S + 60
+        watch.tick(False)
+        said += states(registry)
+    watch.tick(True)
+    return said
+
+
+def test_several_hosts_speak_as_one_that_saw_all(
+    artifact: Artifact, session: Session, tmp_path: Path
+) -> None:
+    days = [draw_rows(seed, ROWS) for seed in (1, 2)]
+    days[1].loc[::10, "age"] = np.nan
+    whole, first, second = (tmp_path / name for name in ("whole", "first", "second"))
+    assert counted_by(whole, artifact, session, days) == ["QUIET", "ALARM"]
+    counted_by(first, artifact, session, [rows[::2] for rows in days])
+    counted_by(second, artifact, session, [rows[1::2] for rows in days])
+    found = [tmp_path / "whole.json", tmp_path / "merged.json"]
+    words = ["monitor", whole, "--counted", "--json", found[0]]
+    assert CliRunner().invoke(app, list(map(str, words))).exit_code == 1
+    words = ["monitor", first, "--merge", second, "--json", found[1]]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 1, done.output
+    alone, merged = (json.loads(file.read_text()) for file in found)
+    assert [window["start"] for window in alone["windows"]] == ["1970-01-01", "1970-01-02"]
+    assert merged == alone
+    assert alone["partial"] == ["1970-01-03"]
+
+
+def test_counts_of_nobody_or_damaged_ones_are_an_error(
+    artifact: Artifact, session: Session, tmp_path: Path
+) -> None:
+    nobody = CliRunner().invoke(app, ["monitor", str(tmp_path), "--counted"])
+    assert nobody.exit_code == 3
+    assert "expected what servers counted, got none" in nobody.stderr
+    counted_by(tmp_path, artifact, session, [draw_rows(1, ROWS)])
+    for file in (tmp_path / "windows").rglob("*.json"):
+        file.write_text(file.read_text()[:-20])
+    cut = CliRunner().invoke(app, ["monitor", str(tmp_path), "--counted"])
+    assert cut.exit_code == 3
+    assert "expected counts, got JSONDecodeError" in cut.stderr
+
+
+def test_silence_is_insufficient(artifact: Artifact, session: Session) -> None:
+    assert artifact.path is not None
+    registry, now = CollectorRegistry(), [0.0]
+    watch = DriftWatch(registry, clock_s=lambda: now[0])
+    watch.observe(
+        source(artifact, session, artifact.path), [offer(session, draw_rows(1, ROWS), 10.0)]
+    )
+    now[0] = DAY_S + 60
+    watch.tick(False)
+    assert states(registry) == ["QUIET"]
+    now[0] = 2 * DAY_S + 60
+    watch.tick(False)
+    assert states(registry) == ["INSUFFICIENT"]
+
+
+def test_old_counts_are_deleted(artifact: Artifact, session: Session, tmp_path: Path) -> None:
+    counted_by(tmp_path, artifact, session, [draw_rows(1, ROWS)])
+    files = sorted((tmp_path / "windows").rglob("*.json"))
+    assert len(files) == 2
+    os.utime(files[0], (0, 0))
+    prune_tallies(tmp_path, 1.0)
+    assert sorted((tmp_path / "windows").rglob("*.json")) == files[1:]
 
 
 def test_an_artifact_that_is_not_calibrated_is_insufficient(

@@ -10,7 +10,7 @@ import pytest
 from preproc.drift.outcomes import compare_outcomes
 from preproc.errors import DriftError
 from preproc.skew.case import Diagnosis
-from preproc.skew.diagnose import diagnose
+from preproc.skew.diagnose import IN_SAMPLE, diagnose
 from preproc.skew.diagnose_report import diagnosis_to_json, lines_of
 from preproc.skew.scope import onset_of
 from preproc.skew.traffic import taken
@@ -140,6 +140,13 @@ def test_quiet_labels_are_quiet_and_changed_ones_are_not(trained: Trained) -> No
         for world in (quiet, other_meaning)
     ]
     assert answers == ["no", "yes"]
+
+
+def test_a_change_against_training_rows_alone_is_open(trained: Trained) -> None:
+    own = replace(trained, outcomes=replace(trained.outcomes, is_in_sample=True))
+    found = found_in(other_meaning, own)
+    assert (found.verdict, found.missing) == ("undetermined", (IN_SAMPLE,))
+    assert found_in(quiet, own).verdict == "quiet"
 
 
 def test_few_labelled_blocks_are_an_error(trained: Trained) -> None:

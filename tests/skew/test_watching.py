@@ -77,7 +77,7 @@ def ask(*words: object) -> Any:
 def test_a_quiet_log_passes_and_a_spoiled_one_does_not(
     artifact: Artifact, session: Session, tmp_path: Path
 ) -> None:
-    rows = draw_rows(2, 6)[["age", "debt"]]
+    rows = draw_rows(3, 6)[["age", "debt"]]
     write_log(tmp_path / "quiet", artifact, session, rows)
     quiet = ask("monitor", tmp_path / "quiet", *WINDOW, "--json", tmp_path / "q.json")
     assert (quiet.exit_code, quiet.stderr) == (0, "")
@@ -100,7 +100,7 @@ def test_a_quiet_log_passes_and_a_spoiled_one_does_not(
 def test_what_was_not_logged_is_not_quiet(
     artifact: Artifact, session: Session, tmp_path: Path
 ) -> None:
-    rows = draw_rows(2, 6)[["age", "debt"]]
+    rows = draw_rows(3, 6)[["age", "debt"]]
     privacy = Privacy(columns={"age": Treatment("drop")})
     write_log(tmp_path / "log", artifact, session, rows, privacy=privacy)
     done = ask("monitor", tmp_path / "log", *WINDOW)
@@ -137,7 +137,7 @@ def test_a_log_shorter_than_a_window_is_not_judged(
     write_log(tmp_path / "log", artifact, session, draw_rows(2, 2)[["age", "debt"]])
     done = ask("monitor", tmp_path / "log", "--window", "1d")
     assert done.exit_code == 3
-    assert "expected a whole window of 86400 s, got none" in done.stderr
+    assert "expected a whole window of 86400 s, by the clock of UTC, got none" in done.stderr
 
 
 def test_rows_of_a_table_are_judged_by_the_artifact(artifact: Artifact, tmp_path: Path) -> None:
@@ -151,6 +151,29 @@ def test_rows_of_a_table_are_judged_by_the_artifact(artifact: Artifact, tmp_path
     assert [window["state"] for window in told["windows"]] == ["QUIET", "QUIET", "ALARM", "QUIET"]
     assert ask("monitor", tmp_path / "no.parquet", *words[:2]).exit_code == 3
     assert ask("monitor", tmp_path / "rows.parquet").exit_code == 3
+
+
+def test_a_rate_that_does_not_hold_is_told_at_export_and_judges_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Training drifts by itself, so that held-out blocks alarm more often than is stated."""
+    rows = draw_rows(0, BLOCKS)
+    rows["age"] += rows["block"]
+    scaler = make_pipeline(StandardScaler()).fit(rows[["age", "debt"]])
+    written = export_pipeline(scaler, rows, repository=tmp_path, name="drifting", blocks="block")
+    assert written.path is not None
+    worth = read_artifact(written.path).certificate["monitor"]
+    assert worth["status"] == "INVALID"
+    assert worth["replays"][1]["alarms"] > worth["replays"][1]["windows"] * worth["false_alarms"]
+    assert worth["why"].startswith("replay in time: expected 0.05 of the windows to alarm, got ")
+    assert "monitor: INVALID, 5 % false alarms stated" in capsys.readouterr().out
+    rows.to_parquet(tmp_path / "rows.parquet")
+    words = "--version", written.path, "--by", "block", "--json", tmp_path / "found.json"
+    done = ask("monitor", tmp_path / "rows.parquet", *words)
+    assert done.exit_code == 2
+    assert "not judged: replay in time: expected 0.05 of the windows to alarm" in done.stdout
+    told = json.loads((tmp_path / "found.json").read_text())
+    assert {window["state"] for window in told["windows"]} == {"INVALID"}
 
 
 def test_an_artifact_without_blocks_cannot_watch(

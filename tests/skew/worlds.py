@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.drift.baseline import Baseline, baseline_of
-from preproc.drift.calibration import Blocks
+from preproc.drift.blocks import Blocks
+from preproc.drift.cadence import Cadence
 from preproc.drift.outcomes import Outcomes, outcomes_of
 from preproc.signature import Column, Output, Signature
 from preproc.skew.case import Case, Pairs
@@ -59,7 +60,13 @@ def train() -> Trained:
     values |= {("output", "probabilities", at): answers["probabilities"][:, at] for at in (0, 1)}
     blocks: Any = Blocks(values, codes, TRAINING)  # type: ignore[arg-type]  # keys are literals
     baseline = baseline_of(
-        blocks, blocks, false_alarms=0.05, unit="days", window_s=86400.0, left_out=(), seed=0
+        blocks,
+        blocks,
+        false_alarms=0.05,
+        unit="days",
+        cadence=Cadence(86400.0),
+        left_out=(),
+        seed=0,
     )
     truth = (draw.random(len(rows)) < expected(rows)).astype(float)
     return Trained(baseline, outcomes_of("class", "1", expected(rows), truth, codes))
@@ -211,7 +218,7 @@ def case_of(world: World, trained: Trained) -> Case:
         answers=answers_to(world.sent),
         groups={"client": world.clients, "host": np.full(number, "one", object)},
     )
-    windows = cut(traffic, 86400.0)
+    windows = cut(traffic, Cadence(86400.0))
     everything, nothing = np.ones(number, bool), np.zeros(number, bool)
     pairs = []
     if world.has_pairs:
