@@ -21,7 +21,7 @@ from examples.skew.clients import asked, sources
 from examples.skew.months import AUGUST, CONTROL, LAST_TRAINING_MONTH, MONTHS, month_of
 from examples.skew.page import write_page
 from examples.skew.scores import Scores, live_scores, training_scores
-from examples.skew.served import serve, train
+from examples.skew.served import SEASON, serve, train
 from examples.skew.story import tell
 from examples.skew.verdicts import Served, ask_all
 
@@ -38,7 +38,7 @@ def main() -> None:
         flights, weather = read_flights(data_folder()), read_weather(data_folder())
         known = join_weather(flights, weather)
     with console.status("training on January to June"):
-        trained = train(known, BUILD)
+        trained = train(known, BUILD, unwatched=SEASON)
     months = serve_all(flights, weather, console)
     with console.status("asking what happened"):
         answers = ask_all(trained, months, BUILD)
