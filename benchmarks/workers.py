@@ -24,10 +24,10 @@ from typing import Any
 
 import grpc
 from preproc_server import wire
-from preproc_server.board import resident_bytes
-from preproc_server.parent import Parent
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.settings import Settings
+from preproc_server.workers.board import resident_bytes
+from preproc_server.workers.parent import Parent
 
 from preproc.artifact import read_artifact
 

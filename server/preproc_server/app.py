@@ -39,7 +39,7 @@ from preproc_server.watching import Repeated
 
 if TYPE_CHECKING:
     from preproc_server.journal import Journal
-    from preproc_server.parent import Parent
+    from preproc_server.workers.parent import Parent
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -300,7 +300,7 @@ def server_of(settings: Settings) -> "Server | Parent":
         if settings.affinity:
             pin(min(os.sched_getaffinity(0)))
         return Server(settings)
-    from preproc_server.parent import Parent  # noqa: PLC0415  # which needs this module
+    from preproc_server.workers.parent import Parent  # noqa: PLC0415  # which needs this module
 
     return Parent(settings)
 

@@ -19,8 +19,7 @@ from preproc import Artifact, BackendError, ParityError, ProofError
 from preproc.export import export_pipeline
 from preproc.graph import fast
 from preproc.parity import judge_recording, record
-from preproc.runtime import open_session, prove
-from preproc.runtime import session as sessions
+from preproc.runtime import forms, open_session, prove
 
 
 def table(rows: int) -> tuple[pd.DataFrame, NDArray[Any]]:
@@ -118,7 +117,7 @@ def spoiled(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProt
 def test_a_wrong_fast_form_does_not_pass_the_gate(
     artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "fast", spoiled)
+    monkeypatch.setattr(forms, "fast", spoiled)
     assert artifact.path is not None
     with (
         open_session(artifact.path, mode="fast") as session,
@@ -143,7 +142,7 @@ def test_a_fast_form_that_decides_otherwise_is_not_exported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sessions, "fast", upside_down)
+    monkeypatch.setattr(forms, "fast", upside_down)
     with pytest.raises(ProofError, match="real rows are decided otherwise"):
         export_pipeline(fitted, data[0], repository=tmp_path, name="model", mode="fast")
     assert not (tmp_path / "model" / "1").exists()

@@ -4,7 +4,10 @@ import json
 from collections import Counter
 
 import pytest
-from preproc_server.census import (
+from preproc_server.counters import Totals
+from preproc_server.findings import Record
+from preproc_server.metrics import Metrics
+from preproc_server.workers.census import (
     Census,
     census_from_json,
     census_of,
@@ -12,9 +15,6 @@ from preproc_server.census import (
     families_of,
     metrics_of,
 )
-from preproc_server.counters import Totals
-from preproc_server.findings import Record
-from preproc_server.metrics import Metrics
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from preproc_server.errors import LinkError, LoadError, RouteError
-from preproc_server.link import MAX_BYTES, Link
+from preproc_server.workers.link import MAX_BYTES, Link
 
 Pair = tuple[Link, Link]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from preproc_server.port import Port
+from preproc_server.workers.port import Port
 
 HOSTS = ["localhost", "127.0.0.1", "[::]", "0.0.0.0"]  # noqa: S104  # of a port that is never listened at
 

@@ -11,11 +11,11 @@ from typing import Final
 
 from preproc.errors import PreprocError
 from preproc_server.checks import Check
-from preproc_server.crew import Crew
 from preproc_server.errors import LinkError, LoadError
-from preproc_server.member import ORDER_S
-from preproc_server.parcels import state_to_json
 from preproc_server.state import Entry, Proof, State, digest_of
+from preproc_server.workers.crew import Crew
+from preproc_server.workers.member import ORDER_S
+from preproc_server.workers.parcels import state_to_json
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from preproc_server.accord import Accord
 from preproc_server.app import follow, listen_error, log_error, options_of
-from preproc_server.board import Board
-from preproc_server.census import census_to_json
 from preproc_server.changes import LocalChanges
-from preproc_server.crew import Crew
 from preproc_server.keeper import Keeper
 from preproc_server.metrics import Metrics, Page
-from preproc_server.port import Port
 from preproc_server.settings import Settings
 from preproc_server.watching import Repeated
+from preproc_server.workers.accord import Accord
+from preproc_server.workers.board import Board
+from preproc_server.workers.census import census_to_json
+from preproc_server.workers.crew import Crew
+from preproc_server.workers.port import Port
 
 if TYPE_CHECKING:
     from preproc_server.drift import DriftWatch

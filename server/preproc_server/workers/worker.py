@@ -20,24 +20,26 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from preproc.errors import PreprocError
 from preproc_server.app import Server, log_error, options_of
-from preproc_server.census import census_of, census_to_json
 from preproc_server.errors import NotReadyError
-from preproc_server.link import Link
 from preproc_server.loading import Model
-from preproc_server.parcels import state_from_json
 from preproc_server.pinning import pin
 from preproc_server.prover import LocalProver
-from preproc_server.remote import RemoteChanges, RemoteFindings
 from preproc_server.settings import Settings, settings_of
 from preproc_server.state import Entry, LocalModels, digest_of, proof_of
 from preproc_server.team import Team
+from preproc_server.workers.census import census_of, census_to_json
+from preproc_server.workers.link import Link
+from preproc_server.workers.parcels import state_from_json
+from preproc_server.workers.remote import RemoteChanges, RemoteFindings
 
 if TYPE_CHECKING:
     from preproc_server.drift import DriftCounts
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
 
-_LOG: Final = logging.getLogger("preproc_server.worker")  # which is run, and called otherwise then
+_LOG: Final = logging.getLogger(
+    "preproc_server.workers.worker"
+)  # which is run, and called otherwise then
 
 
 class Worker:

@@ -8,11 +8,11 @@ from contextlib import suppress
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final, Self
 
-from preproc_server.census import Census
 from preproc_server.errors import LinkError, WorkerError
-from preproc_server.link import Answer, Link
 from preproc_server.settings import Settings
 from preproc_server.state import State
+from preproc_server.workers.census import Census
+from preproc_server.workers.link import Answer, Link
 
 START_S: Final = 60.0
 """From the start of a process to its first answer; it takes about a second."""
@@ -20,7 +20,7 @@ ORDER_S: Final = 30.0
 """For an order that takes milliseconds, on a machine that is busy beyond measure."""
 FAREWELL_S: Final = 5.0
 """For a process to end by itself that takes no more orders."""
-MODULE: Final = "preproc_server.worker"
+MODULE: Final = "preproc_server.workers.worker"
 
 
 class Member:

@@ -15,13 +15,13 @@ from threading import Condition, Event, RLock, Thread
 from typing import Any, Final
 
 from preproc.errors import PreprocError
-from preproc_server.census import Census, census_from_json
 from preproc_server.errors import LinkError
-from preproc_server.link import Answer
-from preproc_server.member import ORDER_S, Member
-from preproc_server.parcels import state_to_json
 from preproc_server.settings import Settings
 from preproc_server.state import State
+from preproc_server.workers.census import Census, census_from_json
+from preproc_server.workers.link import Answer
+from preproc_server.workers.member import ORDER_S, Member
+from preproc_server.workers.parcels import state_to_json
 
 COUNT_S: Final = 2.0
 """For a worker to tell its counts; after that those stand that it told last."""

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from preproc_server.census import Census, families_of, metrics_of
-from preproc_server.crew import Crew
-from preproc_server.member import Member
+from preproc_server.workers.census import Census, families_of, metrics_of
+from preproc_server.workers.crew import Crew
+from preproc_server.workers.member import Member
 
 WARM: Final = "warm"
 """Stands for the number of the worker that is kept warm."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from preproc_server.census import Census, census_from_json
 from preproc_server.checks import Check
 from preproc_server.counters import Counted
 from preproc_server.findings import Record, Sample
-from preproc_server.link import Link
+from preproc_server.workers.census import Census, census_from_json
+from preproc_server.workers.link import Link
 
 
 class RemoteChanges:
