@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from threading import Event
@@ -48,6 +49,18 @@ def pair(held: Event) -> Iterator[Pair]:
 @pytest.mark.parametrize("what", [None, [1, {"é": [float("inf")]}], "x" * 3_000_000], ids=type)
 def test_what_is_asked_comes_back_as_it_went(pair: Pair, what: Any) -> None:
     assert pair[0].ask("echo", 10, what=what) == what
+
+
+def test_an_answer_is_heard_before_whoever_waits_for_it_goes_on(pair: Pair) -> None:
+    heard: list[Any] = []
+
+    def hear(value: Any) -> None:
+        time.sleep(0.05)  # long enough for a waiter that is not held back
+        heard.append(value)
+
+    for what in range(3):
+        assert pair[0].answer_of(pair[0].send("echo", hear, what=what), 10) == what
+        assert heard[-1] == what
 
 
 def test_whoever_answers_may_ask_back(pair: Pair) -> None:

@@ -24,10 +24,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from preproc_server.app import Server
 from preproc_server.errors import ListenError
-from preproc_server.parent import Parent
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.pb import preproc_pb2
 from preproc_server.settings import Settings
+from preproc_server.workers.parent import Parent
 from prometheus_client.parser import text_string_to_metric_families
 
 from preproc.artifact import Artifact

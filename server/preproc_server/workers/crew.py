@@ -9,7 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Condition, Event, RLock, Thread
 from typing import Any, Final
@@ -142,10 +142,9 @@ class Crew:
         """Ask all workers at once; who fails to answer gives the error."""
         asked = []
         for member in self.members:
-            future = member.link.send(kind, **body)
-            if kind == "count":  # also when it comes late, since it is told once
-                future.add_done_callback(partial(self._note, member))
-            asked.append((member, future))
+            # Counts are told once, so they are noted even when nobody waits for them any more.
+            hear = partial(self._note, member) if kind == "count" else None
+            asked.append((member, member.link.send(kind, hear, **body)))
         told: list[tuple[Member, Any]] = []
         for member, future in asked:
             try:
@@ -154,10 +153,7 @@ class Crew:
                 told.append((member, error))
         return told
 
-    def _note(self, member: Member, done: "Future[Any]") -> None:
-        if done.exception() is not None:
-            return
-        told = done.result()
+    def _note(self, member: Member, told: Any) -> None:
         member.census, member.generation = census_from_json(told["census"]), told["generation"]
         for counted in told["drift"]:
             self._hear(counted)

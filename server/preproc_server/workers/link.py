@@ -31,6 +31,8 @@ _ERRORS: Final[Mapping[str, type[PreprocError]]] = {kind.__name__: kind for kind
 
 Answer = Callable[[str, Mapping[str, Any]], Any]
 """Answers one question, kind and body, on a thread of its own; errors of `STATUS` travel."""
+Hear = Callable[[Any], None]
+"""Is told an answer, on the thread that reads: it must be quick and must not ask."""
 
 
 class Link:
@@ -57,7 +59,7 @@ class Link:
         self._on_end = on_end
         self._numbers = count(1)
         self._writing = Lock()
-        self._waiting: dict[int, Future[Any]] = {}
+        self._waiting: dict[int, tuple[Future[Any], Hear | None]] = {}
         self._is_over = False
         self._reader = Thread(target=self._read, name=f"link to {name}", daemon=True)
 
@@ -77,11 +79,11 @@ class Link:
         """
         return self.answer_of(self.send(kind, **body), timeout_s)
 
-    def send(self, kind: str, **body: Any) -> "Future[Any]":
-        """Ask without waiting."""
+    def send(self, kind: str, hear: Hear | None = None, **body: Any) -> "Future[Any]":
+        """Ask without waiting; `hear` is given the answer, even a late one, before who waits is."""
         number, answer = next(self._numbers), Future[Any]()
         with self._writing:
-            self._waiting[number] = answer
+            self._waiting[number] = answer, hear
             is_over = self._is_over
         if is_over or not self._write(["ask", number, kind, body]):
             self._fail(number)
@@ -157,10 +159,12 @@ class Link:
 
     def _settle(self, number: int, value: Any, text: str | None = None) -> None:
         """Hand an answer, or an error and its text, to whoever waits, if somebody still does."""
-        answer = self._waiting.pop(number, None)
+        answer, hear = self._waiting.pop(number, (None, None))
         if answer is None:
             return
         if text is None:
+            if hear is not None:
+                hear(value)
             answer.set_result(value)
         elif value in _ERRORS:
             answer.set_exception(_relayed(_ERRORS[value], text))
@@ -168,7 +172,7 @@ class Link:
             answer.set_exception(RuntimeError(f"{self._name}: {value}: {text}"))
 
     def _fail(self, number: int) -> None:
-        answer = self._waiting.pop(number, None)
+        answer, _ = self._waiting.pop(number, (None, None))
         if answer is not None:
             answer.set_exception(LinkError(f"{self._name}: expected an answer, but it has ended"))
 
