@@ -91,10 +91,11 @@ def test_kill_9_under_load_loses_a_second_at_most_and_leaves_every_file_readable
                     return
                 answered[name] = time.monotonic()
 
-    with serving(models, tmp_path) as (process, port, _):
+    with serving(models, tmp_path) as (process, port, metrics):
         workers = [threading.Thread(target=load, args=(worker, port)) for worker in range(2)]
         for worker in workers:
             worker.start()
+        wait_for(lambda: fates(metrics).get("written", 0) > 0)  # its first file is open
         time.sleep(KILL_AFTER_S)
         is_over.set()
         killed_s = time.monotonic()
