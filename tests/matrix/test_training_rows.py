@@ -21,6 +21,7 @@ from preproc import ExportError
 from preproc.contract import Contract
 from preproc.export.converters.training_rows import MAX_ROW_BYTES, PAIR_BYTES
 from preproc.export.pipeline import convert
+from preproc.runtime.memory import give_back_memory
 from preproc.runtime.session import session_of
 
 Matrix = NDArray[np.float64]
@@ -72,6 +73,7 @@ def main(kind: str) -> None:
     batch[:, 0] = np.nan if kind == "imputer" else batch[:, 0]
     with session_of(Contract("one", graph.signature, "exact", "", {}, {}, {}), graph.model) as one:
         one.run(rows[:1])
+        give_back_memory()
         Path("/proc/self/clear_refs").write_text("5")  # the largest so far is what is there now
         before, start = largest_bytes(), perf_counter()
         one.run(batch)
