@@ -17,6 +17,8 @@ SCOPE: Final = "host"
 _HEAVY: Final = frozenset(
     ["CumSum", "Einsum", "Gemm", "If", "Loop", "MatMul", "ReduceMean", "ReduceSum", "Scan", "TopK"]
 )
+_COUNTS: Final = frozenset(["CumSum", "ReduceSum"])
+WHOLE: Final = frozenset([onnx.TensorProto.INT64, onnx.TensorProto.INT32])
 _LARGEST: Final = np.iinfo(np.int32).max
 
 
@@ -44,7 +46,7 @@ class Crossings:
 
     def __post_init__(self) -> None:
         for name, node in self.view.nodes.items():  # in order: what a node takes comes first
-            if _is_heavy(node) or not self._heavy.isdisjoint(node.input):
+            if self._is_heavy(name, node) or not self._heavy.isdisjoint(node.input):
                 self._heavy.add(name)
 
     def is_light(self, name: str) -> bool:
@@ -54,8 +56,9 @@ class Crossings:
     def heavy_above(self, name: str) -> onnx.NodeProto:
         """Find the node that makes a value heavy."""
         node = self.view.nodes[name]
-        while not _is_heavy(node):
-            node = next(self.view.nodes[item] for item in node.input if not self.is_light(item))
+        while not self._is_heavy(name, node):
+            name = next(item for item in node.input if not self.is_light(item))
+            node = self.view.nodes[name]
         return node
 
     def high(self, name: str, kind: int) -> str:
@@ -125,9 +128,10 @@ class Crossings:
         self.values[value] = helper.make_tensor_value_info(value, kind, shape)
         return value
 
-
-def _is_heavy(node: onnx.NodeProto) -> bool:
-    if node.domain == ML and node.op_type == "TreeEnsemble":
-        ensemble = ensemble_of(node)
-        return ensemble is None or not ensemble.is_lookup
-    return node.op_type in _HEAVY
+    def _is_heavy(self, name: str, node: onnx.NodeProto) -> bool:
+        """Whether a node adds or multiplies numbers; counts are whole and exact anywhere."""
+        if node.domain == ML and node.op_type == "TreeEnsemble":
+            ensemble = ensemble_of(node)
+            return ensemble is None or not ensemble.is_lookup
+        is_count = node.op_type in _COUNTS and self.view.kinds[name] in WHOLE
+        return node.op_type in _HEAVY and not is_count

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from preproc.errors import BackendError
 from preproc.graph.builder import MARK, GraphBuilder, element_type
-from preproc.graph.crossings import Crossings
+from preproc.graph.crossings import WHOLE, Crossings
 from preproc.graph.view import View, attributes_of, step_of
 
 BOOL, INT32, FLOAT = (
     int(kind) for kind in (onnx.TensorProto.BOOL, onnx.TensorProto.INT32, onnx.TensorProto.FLOAT)
 )
-WHOLE: Final = frozenset([onnx.TensorProto.INT64, onnx.TensorProto.INT32])
 COMPARISONS: Final = frozenset(["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"])
 _LARGEST: Final = np.iinfo(np.int32).max
 _FLOATS: Final = frozenset([onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE])
@@ -164,7 +163,7 @@ class Device:
         if node is None:
             return self._constant(name) if name in self.view.constants else self._sent(name)
         kind, is_light = self.view.kinds[name], self.crossings.is_light(name)
-        is_test = node.op_type in COMPARISONS and not self._is_whole(node.input[0])
+        is_test = node.op_type in COMPARISONS and not self._is_code_test(node)
         is_own = kind in _FLOATS and node.domain == "" and node.op_type not in _PREPARED
         function = node.doc_string.partition(MARK)[0]
         if is_light and (kind in WHOLE or is_test or function or is_own or self._is_plain(name)):
@@ -174,6 +173,12 @@ class Device:
         if made is None and (not is_light or kind == onnx.TensorProto.STRING):
             raise refused(node, f"no {self.dtype} device is sure to have {function or 'it'}")
         return made or self._sent(name)
+
+    def _is_code_test(self, node: onnx.NodeProto) -> bool:
+        """Whether int32 decides a comparison: of whole numbers with constants within its ends."""
+        fixed = [self.view.constants[name] for name in node.input if name in self.view.constants]
+        is_within = any(np.abs(one).max(initial=0) < _LARGEST for one in fixed)
+        return self._is_whole(node.input[0]) and is_within
 
     def _is_whole(self, name: str) -> bool:
         """Whether a value holds whole numbers: codes, or bins among the floats."""

@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
     OneHotEncoder,
     OrdinalEncoder,
@@ -62,6 +63,8 @@ def people(rows: int, seed: int) -> pd.DataFrame:
     )
     for name in NUMBERS:
         frame.loc[draw.random(rows) < 0.1, name] = np.nan
+    moments = pd.to_timedelta(draw.integers(0, 3 * 365 * 24 * 60, rows), unit="min")
+    frame["at"] = pd.Timestamp("2021-01-01", tz="UTC") + moments
     return frame
 
 
@@ -90,6 +93,26 @@ def _coded() -> Any:
     return make_column_transformer((codes, TEXTS), ("passthrough", NUMBERS))
 
 
+def calendar(X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
+    """Read a clock with summer time, and count days: whole numbers beyond float32 on the way."""
+    local = X["at"].dt.tz_convert("America/New_York").dt
+    turn = 2 * np.pi * local.hour / 24
+    days = (X["at"] - pd.Timestamp("2020-02-29", tz="UTC")).dt.days
+    return pd.DataFrame(
+        {
+            "east": np.sin(turn), "north": np.cos(turn), "minute": local.minute,
+            "month": local.month, "weekday": local.day_of_week, "days": days,
+            "late": X["at"] > pd.Timestamp("2022-06-01", tz="UTC"),
+        }
+    )
+
+
+def _dated() -> Any:
+    clock = make_pipeline(FunctionTransformer(calendar), StandardScaler())
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    return make_column_transformer((clock, ["at"]), (numbers, NUMBERS))
+
+
 MODELS: Final[Mapping[str, Callable[[], Any]]] = {
     "logistic": lambda: make_pipeline(prepared(sparse=True), LogisticRegression()),
     "dense logistic": lambda: make_pipeline(prepared(sparse=False), LogisticRegression()),
@@ -113,6 +136,8 @@ MODELS: Final[Mapping[str, Callable[[], Any]]] = {
         _coded(),
         HistGradientBoostingClassifier(categorical_features=[0, 1], max_iter=12, random_state=0),
     ),
+    "dates": lambda: make_pipeline(_dated(), LogisticRegression()),
+    "dated forest": lambda: make_pipeline(_dated(), RandomForestClassifier(12, random_state=0)),
     "clusters": lambda: make_pipeline(prepared(sparse=False), KMeans(3, n_init=1, random_state=0)),
 }
 CLASSES: Final = {"softmax": 3, "forest": 3, "categories": 3}
