@@ -93,7 +93,7 @@ class BackendTests(pytest.Collector):
         yield GoldenTest.from_parent(self, name="placement" if artifact.vectors else "golden rows")
 
     def findings(self) -> "tuple[Finding, ...]":
-        """Run and judge, once; an absent backend skips the test, or fails it where required."""
+        """Run and judge, once; one that did not run skips its test, or fails it if required."""
         from preproc.artifact import read_artifact  # noqa: PLC0415  # heavy
         from preproc.parity import judge_recording, record  # noqa: PLC0415
 
@@ -105,10 +105,10 @@ class BackendTests(pytest.Collector):
                 sizes=() if is_quick else None,
                 every_setting=not is_quick,
             )
-        for one in self._recording.absent:
+        for one in self._recording.unrun:
             if self.name in self.config.getoption("--preproc-require"):
-                pytest.fail(f"absent: {one.problem}", pytrace=False)
-            pytest.skip(f"absent: {one.problem}")
+                pytest.fail(f"{one.word}: {one.problem}", pytrace=False)
+            pytest.skip(f"{one.word}: {one.problem}")
         return judge_recording(self._recording).findings
 
 

@@ -61,6 +61,7 @@ EXITS: Final[Mapping[str, int]] = {
     "breach": BREACH,
     "nothing compared": NOTHING_COMPARED,
     "absent": CANNOT_RUN,
+    "refused": CANNOT_RUN,
 }
 
 
@@ -90,9 +91,7 @@ Backends = Annotated[
 ]
 Required = Annotated[
     list[str] | None,
-    typer.Option(
-        "--require", help="Backend that must not be absent, else exit 3; may be repeated."
-    ),
+    typer.Option("--require", help="Backend that must run, else exit 3; may be repeated."),
 ]
 ModeOption = Annotated[Mode, typer.Option(help="Form of the graph: exact or fast.")]
 Quick = Annotated[
@@ -136,7 +135,7 @@ def check(
 ) -> None:
     """Run the golden rows and judge them: what `preproc parity ARTIFACT` means.
 
-    Exit 0 pass, 1 breach, 2 nothing compared, 3 cannot run or absent.
+    Exit 0 pass, 1 breach, 2 nothing compared, 3 a named backend did not run.
     """
     console = wide_console()
     with clear_errors():
@@ -163,14 +162,14 @@ def run(
     mode: ModeOption = "exact",
     quick: Quick = False,
 ) -> None:
-    """Run the golden rows and keep what came, unjudged; exit 3 when a backend is absent."""
+    """Run the golden rows and keep what came, unjudged; exit 3 when a named backend did not."""
     console = wide_console()
     with clear_errors():
         loaded = read_artifact(artifact)
         recording = _recorded(loaded, backend, require, mode, console, is_quick=quick)
         save_recording(recording, save)
-        for one in recording.absent:
-            say(console, f"absent: {one.problem}")
+        for one in recording.unrun:
+            say(console, f"{one.word}: {one.problem}")
         say(console, f"{len(recording.trials)} settings recorded in {save}")
     ran = {trial.setting.backend for trial in recording.trials}
     if set(_must(backend, require)) - ran:
@@ -201,7 +200,7 @@ def judge(
 
 
 def _must(backend: Sequence[str] | None, require: Sequence[str] | None) -> tuple[str, ...]:
-    """Backends that must not be absent: those that are required, and those that are named."""
+    """Backends that must run: those that are required, and those that are named."""
     named = [name for name in backend or (DEFAULT_BACKEND, "reference") if name != ALL]
     return tuple(dict.fromkeys((*named, *(require or ()))))
 
@@ -285,7 +284,7 @@ def _test_itself(artifact: Artifact, require: Sequence[str] | None, console: Con
     states = {control.state for control in controls}
     if "missed" in states:
         raise typer.Exit(BREACH)
-    raise typer.Exit(CANNOT_RUN if "absent" in states and require else 0)
+    raise typer.Exit(CANNOT_RUN if states & {"absent", "refused"} and require else 0)
 
 
 def _write(

@@ -4,7 +4,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from preproc.graph.device import WHOLE, Device, Rule, Value
+from preproc.graph.crossings import WHOLE
+from preproc.graph.device import Device, Rule, Value
 from preproc.graph.products import product_of
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from preproc.compare import BITWISE, Comparison, Tolerance, compare
 from preproc.parity.precision import arithmetic_of
-from preproc.parity.recording import WHOLE, Absent, Batch, Recording, Setting, Trial
+from preproc.parity.recording import WHOLE, Batch, Recording, Setting, Trial, Unrun
 from preproc.parity.tolerances import Widening, alone_bound, bounds_of
 from preproc.runtime.gate import judge
 from preproc.runtime.slack import with_refusals
@@ -17,7 +17,7 @@ from preproc.signature import ROW_ERROR
 from preproc.vectors import VectorSet
 
 Part = Literal["answers", "poison", "alone", "shape", "run", "placement"]
-Outcome = Literal["pass", "breach", "nothing compared", "absent"]
+Outcome = Literal["pass", "breach", "nothing compared", "absent", "refused"]
 
 NAN_ULP: Final = 2**63
 """Beyond any distance of two floats: NaN stands on one side."""
@@ -90,10 +90,10 @@ class Judged:
         Of the artifact.
     findings
         In the order of the trials.
-    absent
+    unrun
         Backends that did not run.
     required
-        Backends that must not be absent.
+        Backends that must run.
     widenings
         Bounds from the command line.
     """
@@ -101,7 +101,7 @@ class Judged:
     name: str
     digest: str
     findings: tuple[Finding, ...]
-    absent: tuple[Absent, ...]
+    unrun: tuple[Unrun, ...]
     required: frozenset[str]
     widenings: tuple[Widening, ...]
 
@@ -126,7 +126,8 @@ class Judged:
         if self.breaches:
             return "breach"
         if self.missing:
-            return "absent"
+            refused = {one.backend for one in self.unrun if one.word == "refused"}
+            return "refused" if refused.issuperset(self.missing) else "absent"
         compared = {
             finding.setting.backend for finding in self.findings if finding.part == "answers"
         }
@@ -146,7 +147,7 @@ def judge_recording(
     recording
         As run, or as loaded.
     require
-        Backends that must not be absent.
+        Backends that must run.
     widenings
         Bounds in place of the declared ones; each is told in the report.
 
@@ -167,7 +168,7 @@ def judge_recording(
         recording.name,
         recording.digest,
         findings,
-        recording.absent,
+        recording.unrun,
         frozenset(require),
         tuple(widenings),
     )

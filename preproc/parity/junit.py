@@ -10,14 +10,14 @@ from preproc.parity.recording import WHOLE
 def junit_of(judged: Judged) -> str:
     """Render a suite a setting and a case a golden set, output and part.
 
-    A breach is a failure, a required backend that is absent an error, another absent one is
+    A breach is a failure, a required backend that did not run an error, another such one is
     skipped; a bound from the command line is a property of the whole.
     """
     root = ET.Element("testsuites", name=f"preproc parity {judged.name}")
     for setting in dict.fromkeys(str(finding.setting) for finding in judged.findings):
         mine = [finding for finding in judged.findings if str(finding.setting) == setting]
         _suite(root, judged, setting, mine)
-    problems = {one.backend: one.problem for one in judged.absent}
+    problems = {one.backend: f"{one.word}: {one.problem}" for one in judged.unrun}
     problems |= {name: "not in the recording" for name in judged.missing if name not in problems}
     for backend, problem in problems.items():
         must = backend in judged.required

@@ -61,12 +61,12 @@ def _outcome(judged: Judged) -> Outcome:
 
 def _summary(judged: Judged) -> tuple[Span, ...]:
     compared = sum(finding.part == "answers" for finding in judged.findings)
-    absent = [one.backend for one in judged.absent]
     settings = {str(finding.setting) for finding in judged.findings}
     ran = f"{compared} comparisons in {len(settings)} settings on {', '.join(judged.backends)}"
     words = ran if judged.backends else "Nothing ran"
-    if absent:
-        words += f"; absent: {', '.join(absent)}"
+    for word in dict.fromkeys(one.word for one in judged.unrun):
+        names = [one.backend for one in judged.unrun if one.word == word]
+        words += f"; {word}: {', '.join(names)}"
     return f"{words}. Artifact ", Code(judged.digest[:16]), "."
 
 
@@ -108,7 +108,7 @@ def _objections(recording: Recording, judged: Judged) -> Iterator[Section]:
         (f"{finding}{f'; and {others} more like it' if others else ''}",)
         for finding, others in grouped(judged.breaches)
     ]
-    items += [(f"absent: {one.problem}",) for one in judged.absent]
+    items += [(f"{one.word}: {one.problem}",) for one in judged.unrun]
     said = "as the command line says, instead of its declared bound"
     items += [
         (f"widened: output {one.output} may be off by {one}, {said}",) for one in judged.widenings

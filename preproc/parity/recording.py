@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,11 +111,23 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """A backend that was asked for and could not run, and why."""
+class Unrun:
+    """A backend that was asked for and did not run, and why.
+
+    Attributes
+    ----------
+    backend
+        Its name.
+    problem
+        What was expected and what came.
+    word
+        ``absent``: its runtime or its device is not there; ``refused``: it is, and does not run
+        this graph.
+    """
 
     backend: str
     problem: str
+    word: Literal["absent", "refused"] = "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ class Recording:
         The artifact's own, so that the judge needs no other file.
     trials
         What ran.
-    absent
+    unrun
         What did not.
     """
 
@@ -139,7 +151,7 @@ class Recording:
     certificate: Mapping[str, Any]
     vectors: tuple[VectorSet, ...]
     trials: tuple[Trial, ...]
-    absent: tuple[Absent, ...] = ()
+    unrun: tuple[Unrun, ...] = ()
 
     @property
     def name(self) -> str:

@@ -80,7 +80,7 @@ def labels_of(recording: Recording) -> frozenset[str]:
 
 
 def print_report(judged: Judged, labels: frozenset[str], console: Console) -> None:
-    """Print a table a backend, a line an output; then what is absent, widened and wrong.
+    """Print a table a backend, a line an output; then what did not run, widened and wrong.
 
     ``shown`` counts refused rows without their poison, ``moved`` values that differ from the same
     row's in another batch.
@@ -103,10 +103,10 @@ def print_report(judged: Judged, labels: frozenset[str], console: Console) -> No
             if line.backend == backend:
                 table.add_row(*_cells(line))
         console.print(table)
-    for one in judged.absent:
+    for one in judged.unrun:
         must = " (required)" if one.backend in judged.required else ""
-        say(console, f"absent{must}: {one.problem}")
-    for name in sorted(set(judged.missing) - {one.backend for one in judged.absent}):
+        say(console, f"{one.word}{must}: {one.problem}")
+    for name in sorted(set(judged.missing) - {one.backend for one in judged.unrun}):
         console.print(f"absent (required): backend {name!r} is not in the recording")
     for widening in judged.widenings:
         console.print(
@@ -194,7 +194,7 @@ def report_to_json(judged: Judged, labels: frozenset[str]) -> dict[str, Any]:
         "outcome": judged.outcome,
         "is_pass": judged.outcome == "pass",
         "required": sorted(judged.required),
-        "absent": [asdict(one) for one in judged.absent],
+        "unrun": [asdict(one) for one in judged.unrun],
         "widened": [asdict(one) for one in judged.widenings],
         "outputs": [asdict(line) for line in lines_of(judged, labels)],
         "findings": [asdict(finding) for finding in judged.findings],

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from preproc.artifact import Artifact
 from preproc.contract import Mode
-from preproc.errors import BackendError, ParityError
-from preproc.parity.recording import WHOLE, Absent, Batch, Recording, Setting, Trial
+from preproc.errors import BackendAbsent, BackendError, ParityError
+from preproc.parity.recording import WHOLE, Batch, Recording, Setting, Trial, Unrun
 from preproc.parity.settings import calls_of, cut, settings_of, sizes_of
 from preproc.runtime import DEFAULT_BACKEND, Prepared, Session
 from preproc.runtime.backends import backend_of
@@ -57,7 +57,7 @@ def record(
     Returns
     -------
     Recording
-        With what could not run among `absent`: never is another backend used instead.
+        With what could not run among `unrun`: never is another backend used instead.
 
     Raises
     ------
@@ -80,23 +80,25 @@ def record(
         for setting in settings_of(backend, mode)[: None if every_setting else 1]
     ]
     trials: list[Trial] = []
-    absent: list[Absent] = []
+    unrun: list[Unrun] = []
     for done, setting in enumerate(settings):
-        if any(setting.backend == one.backend for one in absent):
+        if any(setting.backend == one.backend for one in unrun):
             continue
         progress(str(setting), done, len(settings))
         try:
             wanted = sizes_of(setting.backend) if sizes is None else sizes
             trials.append(_trial(artifact, setting, sets, wanted, opener or open_setting))
+        except BackendAbsent as error:
+            unrun.append(Unrun(setting.backend, str(error)))
         except BackendError as error:
-            absent.append(Absent(setting.backend, str(error)))
+            unrun.append(Unrun(setting.backend, str(error), "refused"))
     return Recording(
         artifact.digest,
         artifact.contract,
         artifact.certificate,
         tuple(sets),
         tuple(trials),
-        tuple(absent),
+        tuple(unrun),
     )
 
 

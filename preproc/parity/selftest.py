@@ -26,7 +26,7 @@ from preproc.runtime.feeding import Layout
 from preproc.runtime.halves import open_halves
 from preproc.signature import NULL_NAN, NULL_NONE, ROW_ERROR
 
-State = Literal["seen", "missed", "does not apply", "absent"]
+State = Literal["seen", "missed", "does not apply", "absent", "refused"]
 REDUCED: Final = Setting("openvino", options={"precision": "bf16"})
 """OpenVINO as it computes by default, where the processor has bfloat16; elsewhere it is absent."""
 
@@ -43,7 +43,8 @@ class Control:
         What has to be said about it.
     state
         ``seen``: objected to for that reason; ``missed``: not, or for another; ``does not apply``:
-        the artifact holds nothing that the fault could spoil; ``absent``: its backend is.
+        the artifact holds nothing that the fault could spoil; ``absent``, ``refused``: its
+        backend is not there, or does not run the graph.
     said
         The objection, or why there is none.
     """
@@ -171,8 +172,8 @@ def _reduced(artifact: Artifact, fault: str, backend: str, opener: Opener) -> Co
     """Compute in bfloat16 what is due in float32."""
     reason = "answers computed in bfloat16"
     made = record(artifact, [backend], sizes=(), every_setting=False, opener=opener)
-    if made.absent:
-        return Control(fault, reason, "absent", made.absent[0].problem)
+    if made.unrun:
+        return Control(fault, reason, made.unrun[0].word, made.unrun[0].problem)
     judged = judge_recording(made)
     said = [str(one) for one in judged.breaches if one.part == "answers"]
     right = next((text for text in said if "bfloat16" in text), None)

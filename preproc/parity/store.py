@@ -33,12 +33,12 @@ from onnx import numpy_helper
 from preproc.artifact import MAX_JSON_BYTES, read_tensor
 from preproc.contract import contract_from_json, contract_to_json
 from preproc.errors import ArtifactError
-from preproc.parity.recording import Absent, Batch, Recording, Setting, Trial
+from preproc.parity.recording import Batch, Recording, Setting, Trial, Unrun
 from preproc.runtime import Placed
 from preproc.signature import Rule
 from preproc.vectors import SET_NAMES, VectorSet
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAX_TENSOR_BYTES: Final = 2**30
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -83,7 +83,10 @@ def load_recording(folder: str | os.PathLike[str]) -> Recording:
     data = _json(file)
     found = data.get("format") if isinstance(data, dict) else type(data).__name__
     if found != FORMAT:
-        raise ArtifactError(file, f"expected format {FORMAT}, got {found!r}; use a newer preproc")
+        raise ArtifactError(
+            file,
+            f"expected format {FORMAT}, got {found!r}; record again",
+        )
     body = {key: value for key, value in data.items() if key not in {"format", "digest"}}
     want, got = data.get("digest"), _digest(body)
     if want != got:
@@ -96,7 +99,7 @@ def load_recording(folder: str | os.PathLike[str]) -> Recording:
             certificate=dict(body["certificate"]),
             vectors=vectors,
             trials=tuple(_trial(entry, home) for entry in body["trials"]),
-            absent=tuple(Absent(**entry) for entry in body["absent"]),
+            unrun=tuple(Unrun(**entry) for entry in body["unrun"]),
         )
         _check_rows(recording)
         return recording
@@ -137,7 +140,7 @@ def _body(recording: Recording, tensors: Path) -> dict[str, Any]:
             }
             for trial in recording.trials
         ],
-        "absent": [asdict(one) for one in recording.absent],
+        "unrun": [asdict(one) for one in recording.unrun],
     }
 
 

@@ -100,8 +100,12 @@ def calendar(X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803  # scikit-learn's n
     days = (X["at"] - pd.Timestamp("2020-02-29", tz="UTC")).dt.days
     return pd.DataFrame(
         {
-            "east": np.sin(turn), "north": np.cos(turn), "minute": local.minute,
-            "month": local.month, "weekday": local.day_of_week, "days": days,
+            "east": np.sin(turn),
+            "north": np.cos(turn),
+            "minute": local.minute,
+            "month": local.month,
+            "weekday": local.day_of_week,
+            "days": days,
             "late": X["at"] > pd.Timestamp("2022-06-01", tz="UTC"),
         }
     )

@@ -12,7 +12,7 @@ from tests.devices import needs
 
 def steps_of(artifact: Artifact, backend: str) -> tuple[StepFinding, ...]:
     recording = record(artifact, [backend], sizes=(), every_setting=False)
-    assert not recording.absent
+    assert not recording.unrun
     return bisect_steps(artifact, recording, recording.trials[0])
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from preproc import Artifact, ParityError
+from preproc import Artifact, BackendAbsent, BackendError, ParityError
 from preproc.parity import Judged, Recording, judge_recording, parse_widening, record, worst_rows
 from preproc.parity.precision import arithmetic_of
-from preproc.parity.recording import Absent, Setting, answers_as_golden
+from preproc.parity.recording import Setting, Unrun, answers_as_golden
 from preproc.parity.tolerances import bounds_of
-from preproc.runtime import Placed
+from preproc.runtime import Placed, Session
 
 CPU = "onnxruntime-cpu"
 
@@ -195,11 +195,32 @@ def test_a_device_whose_nodes_ran_on_the_cpu_is_no_pass(recording: Recording) ->
 
 
 def test_what_must_not_be_absent_is_no_pass(recording: Recording) -> None:
-    without = replace(recording, absent=(Absent("cuda", "backend 'cuda': no device"),))
+    without = replace(recording, unrun=(Unrun("cuda", "backend 'cuda': no device"),))
     assert judge_recording(without).outcome == "pass"
     judged = judge_recording(without, require=["cuda"])
     assert (judged.outcome, judged.missing) == ("absent", ("cuda",))
     assert judge_recording(replace(recording, trials=())).outcome == "nothing compared"
+
+
+def test_a_graph_that_a_backend_does_not_run_is_refused_not_absent(
+    boosting_artifact: Artifact,
+) -> None:
+    told = {
+        CPU: BackendError("step votes: expected a sum, got TopK"),
+        "reference": BackendAbsent("reference", "expected onnx, got none", "install it"),
+    }
+
+    def refuse(_: Artifact, setting: Setting) -> Session:
+        raise told[setting.backend]
+
+    made = record(boosting_artifact, list(told), sizes=(), opener=refuse)
+    assert made.unrun == (
+        Unrun(CPU, "step votes: expected a sum, got TopK", "refused"),
+        Unrun("reference", "backend 'reference': expected onnx, got none; install it", "absent"),
+    )
+    assert judge_recording(made).outcome == "nothing compared"
+    assert judge_recording(made, require=[CPU]).outcome == "refused"
+    assert judge_recording(made, require=list(told)).outcome == "absent"
 
 
 def test_a_call_that_fails_is_a_breach(recording: Recording) -> None:

@@ -12,7 +12,7 @@ from preproc import Artifact
 from preproc.page import render_page
 from preproc.parity import bisect_steps, judge_recording, junit_of, parse_widening, record, spoil
 from preproc.parity.page import page_of
-from preproc.parity.recording import Absent
+from preproc.parity.recording import Unrun
 from preproc.parity.series import errors_of
 
 SECTIONS = ("verdicts", "objections", "steps", "errors", "placement", "environment", "bounds")
@@ -24,7 +24,7 @@ def page(logistic_artifact: Artifact) -> str:
     model = spoil(onnx.ModelProto.FromString(logistic_artifact.model), "a wrong vocabulary")
     wrong = replace(logistic_artifact, model=model.SerializeToString())
     made = record(wrong, ["onnxruntime-cpu", "reference"], sizes=("3",), every_setting=False)
-    recording = replace(made, absent=(Absent("cuda", "backend 'cuda': <no> device"),))
+    recording = replace(made, unrun=(Unrun("cuda", "backend 'cuda': <no> device"),))
     judged = judge_recording(recording, widenings=[parse_widening("scores=1e-9")])
     trial = recording.trials[0]
     steps = {str(trial.setting): bisect_steps(wrong, recording, trial)}
@@ -55,7 +55,7 @@ def test_the_same_report_is_the_same_page(logistic_artifact: Artifact) -> None:
 
 def test_where_nothing_ran_the_page_says_why_and_no_more(logistic_artifact: Artifact) -> None:
     made = record(logistic_artifact, ["onnxruntime-cpu"], sizes=(), every_setting=False)
-    nothing = replace(made, trials=(), absent=(Absent("cuda", "backend 'cuda': no device"),))
+    nothing = replace(made, trials=(), unrun=(Unrun("cuda", "backend 'cuda': no device"),))
     page = render_page(page_of(nothing, judge_recording(nothing)))
     assert re.findall(r'<section id="(\w+)"', page) == ["objections"]
     assert "Nothing ran; absent: cuda." in page
@@ -80,8 +80,8 @@ def test_junit_counts_failures_and_tells_what_is_absent(logistic_artifact: Artif
     model = spoil(onnx.ModelProto.FromString(logistic_artifact.model), "the poison removed")
     wrong = replace(logistic_artifact, model=model.SerializeToString())
     made = record(wrong, ["onnxruntime-cpu"], sizes=(), every_setting=False)
-    absent = (Absent("cuda", "no \0 device"), Absent("webgpu", "none"))
-    judged = judge_recording(replace(made, absent=absent), require=["cuda"])
+    idle = (Unrun("cuda", "no \0 device"), Unrun("webgpu", "none"))
+    judged = judge_recording(replace(made, unrun=idle), require=["cuda"])
     root = ET.fromstring(junit_of(judged))  # noqa: S314  # our own
     assert root.get("failures") == str(len(judged.breaches)) == "3"
     assert (root.get("errors"), root.get("skipped")) == ("1", "1")
@@ -95,4 +95,4 @@ def test_junit_counts_failures_and_tells_what_is_absent(logistic_artifact: Artif
         "refused, scores, poison",
     ]
     (error,) = root.iter("error")
-    assert error.get("message") == "no ? device"
+    assert error.get("message") == "absent: no ? device"

@@ -13,7 +13,7 @@ import pytest
 
 from preproc import Artifact, ArtifactError
 from preproc.parity import Recording, judge_recording, load_recording, record, save_recording
-from preproc.parity.recording import Absent
+from preproc.parity.recording import Unrun
 from preproc.parity.store import _digest
 from preproc.vectors import fingerprint
 
@@ -21,7 +21,7 @@ from preproc.vectors import fingerprint
 @pytest.fixture(scope="module")
 def recording(logistic_artifact: Artifact) -> Recording:
     made = record(logistic_artifact, ["onnxruntime-cpu"], sizes=("3", "0"), every_setting=False)
-    return replace(made, absent=(Absent("cuda", "backend 'cuda': no device"),))
+    return replace(made, unrun=(Unrun("cuda", "backend 'cuda': no device"),))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def folder(recording: Recording, tmp_path: Path) -> Path:
 
 def test_what_is_loaded_is_what_was_saved(recording: Recording, folder: Path) -> None:
     loaded = load_recording(folder)
-    assert loaded.absent == recording.absent
+    assert loaded.unrun == recording.unrun
     assert loaded.digest == recording.digest
     assert loaded.contract == recording.contract
     assert [trial.placement for trial in loaded.trials] == [
@@ -119,8 +119,8 @@ BEYOND = onnx.numpy_helper.from_array(np.array([10**9]))
         (lambda f: _truncate(f / "run.json"), "expected JSON, got"),
         (lambda f: (f / "run.json").write_text('{"format": 1'), "expected JSON, got"),
         (lambda f: (f / "run.json").write_text("[" * 100_000), "expected JSON, got"),
-        (lambda f: (f / "run.json").write_text("[]"), "expected format 1, got 'list'"),
-        (_rewritten(lambda d: d.update(format=2)), "expected format 1, got 2"),
+        (lambda f: (f / "run.json").write_text("[]"), "expected format 2, got 'list'"),
+        (_rewritten(lambda d: d.update(format=3)), "expected format 2, got 3; record again"),
         (
             lambda f: (f / "run.json").write_text(
                 (f / "run.json").read_text().replace("cuda", "cudb")
@@ -129,7 +129,7 @@ BEYOND = onnx.numpy_helper.from_array(np.array([10**9]))
         ),
         (lambda f: _first_tensor(f).unlink(), "expected a file, got No such file"),
         (lambda f: _truncate(_first_tensor(f)), "expected the digest of its name, got "),
-        (_rewritten(lambda d: d.pop("trials")), "expected the keys of format 1: 'trials'"),
+        (_rewritten(lambda d: d.pop("trials")), "expected the keys of format 2: 'trials'"),
         (
             _rewritten(lambda d: d["trials"][0]["batches"][0].update(rows="../../etc/passwd")),
             "expected the digest of a tensor, got '../../etc/passwd'",
@@ -140,7 +140,7 @@ BEYOND = onnx.numpy_helper.from_array(np.array([10**9]))
         ),
         (
             _rewritten(lambda d: d["trials"][0]["setting"].update(more=1)),
-            "expected the keys of format 1: ",
+            "expected the keys of format 2: ",
         ),
         (_rows_from(_outside()), "expected data inside, got a tensor that points elsewhere"),
         (
