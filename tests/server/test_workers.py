@@ -1,20 +1,13 @@
 """Several workers on one port: one answer, one set of counts, and none that is missed."""
 
 import os
-import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
-from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -28,123 +21,30 @@ from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.pb import preproc_pb2
 from preproc_server.settings import Settings
 from preproc_server.workers.parent import Parent
-from prometheus_client.parser import text_string_to_metric_families
 
 from preproc.artifact import Artifact
-from preproc.skew import open_log, rows_of
-from tests.server.calling import infer, one_row, request_of
+from tests.server.crew import (
+    ADMINISTRATION,
+    INFERENCE,
+    WORKERS,
+    Lines,
+    administer,
+    ask,
+    calls_of,
+    lines_to,
+    load,
+    metadata,
+    open_channel,
+    page_of,
+    pid_behind,
+    predict,
+    unload,
+    versions,
+    wait_for,
+)
 
 Write = Callable[..., Artifact]
-Lines = Mapping[int, grpc.Channel]
-INFERENCE, ADMINISTRATION = "inference.GRPCInferenceService", "preproc.v1.Preproc"
-WORKERS = 2
 DIGEST = "preproc.digest"
-
-
-def ask(channel: grpc.Channel, method: str, request: Any, kind: Any) -> Any:
-    call = channel.unary_unary(method, type(request).SerializeToString, kind.FromString)
-    return call(request, timeout=60)
-
-
-def load(channel: grpc.Channel, name: str) -> None:
-    request = pb.RepositoryModelLoadRequest(model_name=name)
-    ask(channel, f"/{INFERENCE}/RepositoryModelLoad", request, pb.RepositoryModelLoadResponse)
-
-
-def unload(channel: grpc.Channel, name: str) -> None:
-    request = pb.RepositoryModelUnloadRequest(model_name=name)
-    ask(channel, f"/{INFERENCE}/RepositoryModelUnload", request, pb.RepositoryModelUnloadResponse)
-
-
-def metadata(channel: grpc.Channel, name: str) -> pb.ModelMetadataResponse:
-    request = pb.ModelMetadataRequest(name=name)
-    found: pb.ModelMetadataResponse = ask(
-        channel, f"/{INFERENCE}/ModelMetadata", request, pb.ModelMetadataResponse
-    )
-    return found
-
-
-def versions(lines: Lines, name: str) -> list[list[str]]:
-    """What each worker says it serves of a model."""
-    return [list(metadata(channel, name).versions) for channel in lines.values()]
-
-
-def administer(
-    channel: grpc.Channel, method: str, name: str, **given: Any
-) -> preproc_pb2.DutiesResponse:
-    """Change the duties of a model, and tell them."""
-    request = getattr(preproc_pb2, f"{method}Request")(model_name=name, **given)
-    kind = getattr(preproc_pb2, f"{method}Response", preproc_pb2.DutiesResponse)
-    ask(channel, f"/{ADMINISTRATION}/{method}", request, kind)
-    duties: preproc_pb2.DutiesResponse = ask(
-        channel,
-        f"/{ADMINISTRATION}/Duties",
-        preproc_pb2.DutiesRequest(model_name=name),
-        preproc_pb2.DutiesResponse,
-    )
-    return duties
-
-
-def predict(channel: grpc.Channel, name: str = "tiny") -> pb.ModelInferResponse:
-    """Ask about one row."""
-    request = request_of(one_row())
-    request.model_name = name
-    return infer(channel, request)
-
-
-def open_channel(port: int) -> grpc.Channel:
-    """Open a connection of its own, which the kernel gives to one of the workers."""
-    return grpc.insecure_channel(
-        f"localhost:{port}", options=[("grpc.use_local_subchannel_pool", 1)]
-    )
-
-
-def calls_of(parent: Parent) -> dict[int, int]:
-    """Calls that each listening worker has answered so far, by its process."""
-    parent.crew.census()
-    return {one.pid: one.census.calls for one in parent.crew.members if one.slot is not None}
-
-
-def pid_behind(parent: Parent, channel: grpc.Channel) -> int:
-    """Find out which worker a connection leads to."""
-    before = calls_of(parent)
-    ask(channel, f"/{INFERENCE}/ServerLive", pb.ServerLiveRequest(), pb.ServerLiveResponse)
-    after = calls_of(parent)
-    (pid,) = (pid for pid in after if after[pid] > before.get(pid, 0))
-    return pid
-
-
-def lines_to(parent: Parent) -> dict[int, grpc.Channel]:
-    """Open a connection to each worker."""
-    found: dict[int, grpc.Channel] = {}
-    for _ in range(64):
-        channel = open_channel(parent.port)
-        pid = pid_behind(parent, channel)
-        if pid in found:
-            channel.close()
-        found.setdefault(pid, channel)
-        if len(found) == WORKERS:
-            return found
-    raise AssertionError(f"expected {WORKERS} workers to answer, got {len(found)}")
-
-
-def page_of(port: int | None) -> dict[tuple[str, tuple[str, ...]], float]:
-    with urlopen(f"http://localhost:{port}/metrics") as page:
-        text = page.read().decode()
-    return {
-        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float = 60.0) -> float:
-    """Wait until something holds, and tell how long it took."""
-    began_s = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - began_s < seconds, "waited in vain"
-        time.sleep(0.01)
-    return time.monotonic() - began_s
 
 
 @pytest.fixture(scope="module")
@@ -426,63 +326,3 @@ def test_a_newcomer_serves_what_the_others_serve_and_nothing_else(
     assert len(parent.crew.members) == WORKERS
     shutil.copytree(kept, home, dirs_exist_ok=True)
     wait_for(lambda: len(parent.crew.members) == WORKERS + 1)
-
-
-@contextmanager
-def started(root: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Start a parent of two workers in a process of its own; give its port, which answers."""
-    command = (str(Path(sys.executable).with_name("preproc")), "serve", str(root), *more)
-    options = ("--workers", str(WORKERS), "--host", "localhost", "--port", "0")
-    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        found = (re.search(r"listening on port (\d+)", line) for line in process.stderr)
-        yield process, next(int(match[1]) for match in found if match)
-        process.kill()
-
-
-def children_of(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(one) for one in text.split()]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def test_a_signal_drains_all_and_each_has_written_its_log(models: Path, tmp_path: Path) -> None:
-    with started(models, "--log", str(tmp_path), "--sample", "1") as (process, port):
-        workers = children_of(process.pid)
-        for _ in range(16):  # connections: that all go to one worker, has a chance of 2^-15
-            with open_channel(port) as channel:
-                predict(channel)
-        with open_channel(port) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            watched = stub.Watch(health_pb2.HealthCheckRequest())
-            assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
-            process.send_signal(signal.SIGTERM)
-            assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        assert process.stderr is not None
-        text = process.stderr.read()
-        assert process.wait(60) == 0, text
-        assert text.endswith("INFO preproc_server.app: stopped\n")
-    assert len(workers) == WORKERS
-    assert not any(map(is_running, workers))
-    files = [file for part in open_log(tmp_path, model="tiny") for file in part.files]
-    heads = [rows.head.process for file in files for rows in rows_of(file)]
-    assert sorted(set(heads)) == sorted(workers)
-    assert sum(rows.own.num_rows for file in files for rows in rows_of(file)) == 16
-
-
-def test_no_worker_outlives_its_parent(models: Path) -> None:
-    with started(models) as (process, port):
-        workers = children_of(process.pid)
-        os.kill(process.pid, signal.SIGKILL)
-        wait_for(lambda: not any(map(is_running, workers)))
-        assert len(workers) == WORKERS
-        with open_channel(port) as channel, pytest.raises(grpc.RpcError) as caught:
-            predict(channel)
-        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
