@@ -11,6 +11,7 @@ from rich.table import Table
 from preproc.artifact import Artifact, read_artifact, read_contract
 from preproc.cli.drift import diagnose, monitor
 from preproc.cli.log import log, replay
+from preproc.cli.options import AllowPickle, ArtifactPath, TrainedOn, Trust
 from preproc.cli.parity import parity
 from preproc.cli.score import score
 from preproc.cli.terminal import BREACH, clear_errors, optional, wide_console
@@ -27,8 +28,6 @@ app.command()(score)
 app.command()(replay)
 app.command()(monitor)
 app.command()(diagnose)
-
-ArtifactPath = Annotated[Path, typer.Argument(help="Folder of a version: models/flight_delay/1")]
 
 
 def main() -> None:
@@ -100,16 +99,10 @@ def check(
     pipeline: Annotated[Path, typer.Argument(help="Fitted pipeline: a .skops file.")],
     *,
     data: Annotated[Path, typer.Option(help="Rows as in training: .parquet or .csv.")],
-    frame: Annotated[
-        str, typer.Option(help="What it was trained on: pandas or polars.")
-    ] = "pandas",
+    frame: TrainedOn = "pandas",
     rows: Annotated[int, typer.Option(min=1, help="Rows to try.")] = 200,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
-    ] = None,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
-    ] = False,
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
     as_json: Annotated[bool, typer.Option("--json", help="As data.")] = False,
 ) -> None:
     """Ask each step the same in other ways; exit 1 when an answer depends on more than its row."""

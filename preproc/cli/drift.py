@@ -9,12 +9,23 @@ import numpy as np
 import typer
 
 from preproc.artifact import Artifact, read_artifact
-from preproc.cli.log import LogPath, part_of, pipeline_witness, progress_bar, served_by
+from preproc.cli.log import part_of, pipeline_witness, progress_bar, served_by
+from preproc.cli.options import (
+    AllowPickle,
+    Digest,
+    FittedPipeline,
+    HtmlFile,
+    JsonFile,
+    LogPath,
+    Model,
+    TrainedOn,
+    TrainingRow,
+    Trust,
+    Version,
+)
 from preproc.cli.terminal import (
     BREACH,
     NOTHING_COMPARED,
-    HtmlFile,
-    JsonFile,
     check_files,
     clear_errors,
     optional,
@@ -27,9 +38,6 @@ from preproc.signature import Signature
 
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-Model = Annotated[str, typer.Option(help="Name, where the log holds several.")]
-Digest = Annotated[str, typer.Option(help="First digits of a digest; by default the latest.")]
-Version = Annotated[Path | None, typer.Option(help="Folder of the version, if it has moved.")]
 Window = Annotated[
     str, typer.Option(help="Length, such as 1d or 6h; by default that of training's blocks.")
 ]
@@ -92,7 +100,7 @@ def monitor(
 def diagnose(
     folder: LogPath,
     *,
-    pipeline: Annotated[Path | None, typer.Option(help="Fitted pipeline: a .skops file.")] = None,
+    pipeline: FittedPipeline = None,
     recomputed: Annotated[
         Path | None, typer.Option(help="Inputs computed anew: .parquet or .csv by request_id.")
     ] = None,
@@ -110,18 +118,10 @@ def diagnose(
     window: Window = "",
     time: Time = "",
     zone: Zone = "",
-    data: Annotated[
-        Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
-    ] = None,
-    frame: Annotated[
-        str, typer.Option(help="What it was trained on: pandas or polars.")
-    ] = "pandas",
-    trust: Annotated[
-        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
-    ] = None,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
-    ] = False,
+    data: TrainingRow = None,
+    frame: TrainedOn = "pandas",
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
     json_file: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:

@@ -8,10 +8,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from preproc.artifact import Artifact, read_artifact
-from preproc.cli.terminal import (
-    BREACH,
+from preproc.cli.options import (
+    AllowPickle,
+    Digest,
+    FittedPipeline,
     HtmlFile,
     JsonFile,
+    LogPath,
+    Model,
+    TrainedOn,
+    TrainingRow,
+    Trust,
+    Version,
+)
+from preproc.cli.terminal import (
+    BREACH,
     check_files,
     clear_errors,
     optional,
@@ -23,38 +34,24 @@ from preproc.runtime.gate import evidence_of
 
 log = typer.Typer(no_args_is_help=True, help="Look after a request log.")
 
-LogPath = Annotated[Path, typer.Argument(help="Folder of the request log.")]
-
 
 def replay(
     folder: LogPath,
     *,
-    pipeline: Annotated[Path | None, typer.Option(help="Fitted pipeline: a .skops file.")] = None,
+    pipeline: FittedPipeline = None,
     shadow: Annotated[
         Path | None, typer.Option(help="Folder of another version, in place of a pipeline.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name, where the log holds several.")] = "",
-    artifact: Annotated[
-        str, typer.Option(help="First digits of a digest; by default the latest.")
-    ] = "",
-    version: Annotated[
-        Path | None, typer.Option(help="Folder of the version that served, if it has moved.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="A row as in training, where dtypes are not plain.")
-    ] = None,
-    frame: Annotated[
-        str, typer.Option(help="What it was trained on: pandas or polars.")
-    ] = "pandas",
+    model: Model = "",
+    artifact: Digest = "",
+    version: Version = None,
+    data: TrainingRow = None,
+    frame: TrainedOn = "pandas",
     rate: Annotated[
         float, typer.Option(min=1e-9, max=0.5, help="Share of faulty rows that you want to find.")
     ] = 1e-4,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="Type of one's own that may load; may be repeated.")
-    ] = None,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickles too, which runs their code.")
-    ] = False,
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
     json_file: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:

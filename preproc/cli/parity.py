@@ -10,12 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperGroup
 
 from preproc.artifact import Artifact, read_artifact
+from preproc.cli.options import ArtifactPath, HtmlFile, JsonFile
 from preproc.cli.terminal import (
     BREACH,
     CANNOT_RUN,
     NOTHING_COMPARED,
-    HtmlFile,
-    JsonFile,
     check_files,
     clear_errors,
     optional,
@@ -81,7 +80,6 @@ parity = typer.Typer(
     help="Replay golden rows on backends and judge the answers. Without a command: check.",
 )
 
-ArtifactPath = Annotated[Path, typer.Argument(help="Folder of a version: models/flight_delay/1")]
 Backends = Annotated[
     list[str] | None,
     typer.Option(

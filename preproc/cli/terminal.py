@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -19,11 +19,6 @@ NOTHING_COMPARED: Final = 2
 CANNOT_RUN: Final = 3
 PIPED_WIDTH: Final = 160
 """Characters of a line that no terminal limits."""
-
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all findings there.")]
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", help="Write one page with plots there; needs [report].")
-]
 
 
 @contextmanager
