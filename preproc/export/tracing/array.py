@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from preproc.export.tracing.advice import cells_asked, not_traced
 from preproc.export.tracing.apply import Operand, applied, plain
 from preproc.export.tracing.array_methods import ArrayMethods
 from preproc.export.tracing.columns import broadcast, chosen, replaced, taken
@@ -138,10 +139,7 @@ class SymbolicArray(ArrayMethods, NDArrayOperatorsMixin):
         self.tracer.refuse("expected no branch on data, got in; use np.isin(x, [...])")
 
     def __array__(self, *_args: Any, **_kwargs: Any) -> Any:
-        self.tracer.refuse(
-            "expected functions of numpy and pandas that can be traced, got code that needs the "
-            "cells themselves; write it with whole columns"
-        )
+        self.tracer.refuse(cells_asked())
 
     def __reduce__(self) -> Any:
         self.tracer.refuse("expected no copy by pickle, got one")
@@ -205,7 +203,7 @@ class SymbolicArray(ArrayMethods, NDArrayOperatorsMixin):
         found = self.tracer.functions.get(function)
         if found is None:
             name = getattr(function, "__name__", str(function))
-            self.tracer.refuse(f"np.{name} is not traced; see docs/tracing.md")
+            self.tracer.refuse(not_traced(f"np.{name}"))
         return found(*args, **kwargs)
 
     def like(self, value: Value, ndim: int | None = None) -> "SymbolicArray":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from preproc.export.tracing.advice import not_traced
 from preproc.export.tracing.array import SymbolicArray, is_symbolic
 from preproc.export.tracing.columns import side_by_side
 from preproc.export.tracing.constant import constant_series, is_listed, part_of, renamed
@@ -141,11 +142,11 @@ class SymbolicFrame(FrameMethods, Operators, NDArrayOperatorsMixin):
         if name in ("groupby", "rolling", "shift", "diff", "rank", "cumsum", "sort_values",
                     "describe", "corr", "quantile", "sample", "drop_duplicates", "dropna",
                     "head", "tail", "ffill", "bfill", "interpolate", "mode", "agg", "transform",
-                    "query", "merge", "join"):  # fmt: skip
+                    "merge", "join"):  # fmt: skip
             refuse_rows_method(self.tracer, name)
         if name in ("iterrows", "itertuples"):
             self.tracer.refuse(f"expected no loop over rows, got .{name}(); use whole columns")
-        return self.tracer.refuse(f"DataFrame.{name} is not traced; see docs/tracing.md")
+        return self.tracer.refuse(not_traced(f"DataFrame.{name}"))
 
     def __setattr__(self, name: str, item: Any) -> None:
         if name == "columns":

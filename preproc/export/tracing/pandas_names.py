@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from preproc.export.tracing.advice import not_traced
 from preproc.export.tracing.array import is_symbolic
 from preproc.export.tracing.constant import constant_series
 from preproc.export.tracing.date_parsing import parsed_dates, parsed_durations
@@ -168,6 +169,9 @@ def pandas_names(tracer: Tracer) -> Mapping[int, tuple[Any, Any]]:
         (pd.get_dummies, _refused("pd.get_dummies " + learned.format("OneHotEncoder"))),
         (pd.factorize, _refused("pd.factorize " + learned.format("OrdinalEncoder"))),
         (pd.merge, _refused("expected columns of the request, got a join; use map(dict)")),
+        (pd.melt, _refused(not_traced("pd.melt"))),
+        (pd.pivot, _refused(not_traced("pd.pivot"))),
+        (pd.pivot_table, _refused(not_traced("pd.pivot_table"))),
         (pd.unique, _refused("pd.unique " + learned.format("an attribute of your class"))),
     )
     return {id(original): (original, dispatching(original, traced)) for original, traced in table}

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from preproc.export.tracing.advice import not_traced
 from preproc.export.tracing.apply import is_offset
 from preproc.export.tracing.array import SymbolicArray, elementwise, is_symbolic
 from preproc.export.tracing.cells import Categories
@@ -166,7 +167,7 @@ class SymbolicSeries(SeriesMethods, Operators, NDArrayOperatorsMixin):
             raise AttributeError(f"'Series' object has no attribute {name!r}")
         if name in OVER_ROWS:
             refuse_rows_method(self.tracer, name)
-        return self.tracer.refuse(f"Series.{name} is not traced; see docs/tracing.md")
+        return self.tracer.refuse(not_traced(f"Series.{name}"))
 
     # Operations
 
@@ -260,7 +261,7 @@ class SymbolicSeries(SeriesMethods, Operators, NDArrayOperatorsMixin):
         kwargs = {name: _arrays_in(item) for name, item in kwargs.items()}
         found = FUNCTIONS.get(function)
         if found is None:
-            self.tracer.refuse(f"np.{getattr(function, '__name__', function)} is not traced")
+            self.tracer.refuse(not_traced(f"np.{getattr(function, '__name__', function)}"))
         return found(*args, **kwargs)
 
     def __getitem__(self, key: Any) -> "SymbolicSeries":

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from preproc.export.tracing.advice import not_traced
 from preproc.export.tracing.alphabet import case_table
 from preproc.export.tracing.patterns import PatternError, re2_pattern
 from preproc.export.tracing.tracer import BOOL, FLOAT64, OBJECT, Tracer, Value
@@ -23,10 +24,8 @@ class TextValues:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.tracer.refuse(
-            f"Series.str.{name} is not traced; see docs/tracing.md, or map the words of training "
-            "with Series.map({...})"
-        )
+        general = "see docs/tracing.md, or map the words of training with Series.map({...})"
+        return self.tracer.refuse(not_traced(f"Series.str.{name}", general))
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):

@@ -22,6 +22,11 @@ _BYTES = (
     "expected the same answer every time, got random bytes of the machine, as uuid4, secrets and "
     "np.random.RandomState ask for them; draw in fit() and keep it as an attribute"
 )
+_RESHAPED = (
+    "it makes rows and columns anew from the batch; reshape before the pipeline, so that a row "
+    "holds all that its answer needs"
+)
+_POLYVAL = "np.polyval is not traced; write it by Horner's rule, (a * x + b) * x + c"
 _ROWS = "expected an answer that depends on its row alone, got "
 
 
@@ -170,6 +175,34 @@ def long_name(X):
     return X["begin"].dt.strftime("%A").to_frame()
 
 
+def queried(X):
+    return X.query("age > 10")
+
+
+def pivoted(X):
+    return X.pivot(columns="city", values="age")  # noqa: PD010  # it is what is tried
+
+
+def pivoted_by_pandas(X):
+    return pd.pivot(X, columns="city", values="age")  # noqa: PD010  # it is what is tried
+
+
+def extracted(X):
+    return X["code"].str.extract(r"-(\d+)")
+
+
+def polynomial(x):
+    return np.polyval([1.0, 2.0, 3.0], x)
+
+
+def polynomial_of_a_column(X):
+    return np.polyval([1.0, 2.0, 3.0], X["age"])
+
+
+def vectorized(X):
+    return np.vectorize(lambda a: a + 1.0 if a > 3 else 0.0)(X[["age"]])
+
+
 FUNCTIONS = [
     (batch_mean, "x.mean(axis=0)", f"expected axis=1, got mean over rows, which depends on the "
      f"batch; {_BATCH}"),
@@ -230,6 +263,18 @@ TRAPS = [
     (late_word, 'X["begin"] > " today"', _CLOCK),
     (month_period, 'X["begin"].dt.to_period', "Series.dt.to_period is not traced; use "
      ".dt.strftime('%Y-%m'), or .dt.year * 12 + .dt.month"),
+    (queried, "X.query", "DataFrame.query is not traced; it keeps the rows that meet a condition; "
+     "use np.where(X.eval('...'), a, b), or filter before training"),
+    (pivoted, "X.pivot", f"DataFrame.pivot is not traced; {_RESHAPED}"),
+    (pivoted_by_pandas, 'pd.pivot(X, columns="city", values="age")', "pd.pivot is not traced; "
+     f"{_RESHAPED}"),
+    (extracted, 'X["code"].str.extract', "Series.str.extract is not traced; use "
+     ".str.split('-').str[1] or .str[2:5], or declare the step by tabulate=, see docs/tracing.md"),
+    (polynomial, "np.polyval([1.0, 2.0, 3.0], x)", _POLYVAL),
+    (polynomial_of_a_column, 'np.polyval([1.0, 2.0, 3.0], X["age"])', _POLYVAL),
+    (vectorized, 'np.vectorize(lambda a: a + 1.0 if a > 3 else 0.0)(X[["age"]])', "np.vectorize is "
+     "not traced; it asks Python cell by cell; write it with whole columns, np.where(condition, a, "
+     "b) for if"),
     (long_name, 'X["begin"].dt.strftime("%A")', "expected %Y, %m, %d, %H, %M, %S or %j in "
      "strftime, got %A; use .dt.day_name() and .dt.month_name() for names"),
 ]  # fmt: skip
