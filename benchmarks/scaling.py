@@ -20,7 +20,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from benchmarks.pipelines import fitted, rows_of
 from benchmarks.reporting import print_table, save, write
 from benchmarks.timing import interleaved
-from preproc.export.pipeline import contract_of, convert
+from preproc.export.conversion import convert
+from preproc.export.pipeline import contract_of
 from preproc.graph import fuse, pack
 from preproc.runtime.session import session_of
 

@@ -19,8 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from preproc.contract import contract_from_json, contract_to_json
 from preproc.errors import ExportError
 from preproc.export.checking.stages import leaves_of
+from preproc.export.conversion import convert
 from preproc.export.converters.lookup import TransformerConverter
-from preproc.export.pipeline import contract_of, convert, proof_of
+from preproc.export.pipeline import contract_of, proof_of
 from preproc.runtime import Session
 from preproc.runtime.session import session_of
 

@@ -3,29 +3,19 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import onnx
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract, Mode
 from preproc.errors import ArtifactError, ExportError
-from preproc.export.answers import Answer, choose_answers, feature_answer
 from preproc.export.batches import Columns
 from preproc.export.certificate import library_versions, summary_of
-from preproc.export.columns import root_table, signature_of
-from preproc.export.converters import (
-    MODELS,
-    TRANSFORMERS,
-    convert_model,
-    convert_transformer,
-)
-from preproc.export.converters.compose import SEARCHES, step_of
+from preproc.export.conversion import SEED, Graph, convert
 from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.crossings import Probe
 from preproc.export.fast_form import measure_fast
@@ -34,48 +24,10 @@ from preproc.export.monitoring import Rates, held_rows, monitored, without_block
 from preproc.export.oracle import Oracle
 from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
-from preproc.export.sampling import sample_rows
-from preproc.export.scope import Ground, Scope, Step
-from preproc.export.table import Table
-from preproc.graph import Doubt, GraphBuilder, expose, fast, is_inside, pruned
+from preproc.graph import expose, fast, is_inside
 from preproc.naming import wire_names, wire_numbers
 from preproc.runtime.session import MODES, session_of
-from preproc.signature import Output, Signature
-
-SEED: Final = 0
-GROUND_ROWS: Final = 128
-"""Real rows on which steps of the user's own are proved while they are converted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A converted pipeline.
-
-    Attributes
-    ----------
-    model
-        The public graph.
-    whole
-        The same with all that was computed on the way, doubts among it.
-    signature
-        Columns, outputs and rules.
-    outputs
-        Each answer and how it is named.
-    answers
-        All that could be outputs.
-    steps
-        What was converted, in the order in which it finished.
-    doubts
-        Where scikit-learn's own answer is a matter of chance.
-    """
-
-    model: onnx.ModelProto
-    whole: onnx.ModelProto
-    signature: Signature
-    outputs: tuple[tuple[Answer, Output], ...]
-    answers: tuple[Answer, ...]
-    steps: tuple[Step, ...]
-    doubts: tuple[Doubt, ...]
+from preproc.signature import Signature
 
 
 def export_pipeline(
@@ -211,43 +163,6 @@ def export_pipeline(
     return written
 
 
-def convert(
-    pipeline: Any,
-    X: Any,  # noqa: N803  # scikit-learn's name
-    outputs: Sequence[str] | Mapping[str, str] | None = None,
-    converters: Mapping[type, TransformerConverter] | None = None,
-    tabulate: Sequence[str] = (),
-) -> Graph:
-    """Convert a fitted pipeline to its public graph, without proving it.
-
-    Steps of the user's own alone are proved, each by itself.
-
-    Raises
-    ------
-    ExportError
-        When a step cannot be exported exactly.
-    """
-    signature = signature_of(pipeline, X)
-    builder = GraphBuilder()
-    rows = sample_rows(X, GROUND_ROWS, signature, SEED)
-    ground = Ground(builder, rows, Oracle(pipeline, X, signature), converters or {}, tabulate)
-    scope = Scope(builder, "", convert_transformer, convert_model, ground=ground)
-    answers = answers_of(scope, pipeline, root_table(scope, X, signature))
-    _check_tabulated(scope.steps, tabulate)
-    chosen = choose_answers(answers, outputs, [column.name for column in signature.columns])
-    whole = builder.finish([(answer.value, output) for answer, output in chosen])
-    named = tuple(output for _, output in chosen)
-    return Graph(
-        pruned(whole),
-        whole,
-        replace(signature, outputs=named, rules=builder.rules),
-        tuple(chosen),
-        answers,
-        tuple(scope.steps),
-        builder.doubts,
-    )
-
-
 def contract_of(graph: Graph, name: str) -> Contract:
     """Make the contract of a graph as it stands, of no repository yet."""
     return Contract(
@@ -289,48 +204,6 @@ def proof_of(
         return prove_graph(evidence, X, y)
 
 
-def answers_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
-    """Convert what stands last: its predictions, its features, or both where it gives both.
-
-    Of an estimator that both predicts and transforms, one way may be out of reach; the other is
-    exported all the same.
-    """
-    if isinstance(fitted, Pipeline):
-        *front, (name, last) = fitted.steps
-        for at, step in front:
-            table = step_of(scope, at, step, table)
-        if not hasattr(last, "fit"):
-            return (feature_answer(scope.child(name), step_of(scope, name, last, table)),)
-        return answers_of(scope.child(name), last, table)
-    if isinstance(fitted, SEARCHES):
-        return answers_of(scope.child("best_estimator_"), fitted.best_estimator_, table)
-    ways = [
-        way
-        for way, known in ((convert_model, MODELS), (_features_of, TRANSFORMERS))
-        if type(fitted) in known
-    ]
-    if len(ways) > 1:
-        ways = [way for way in ways if _is_possible(way, scope, fitted, table)] or ways
-    if not ways:
-        ways = [convert_model if hasattr(fitted, "predict") else _features_of]
-    return tuple(answer for way in ways for answer in way(scope, fitted, table))
-
-
-def _features_of(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
-    return (feature_answer(scope, convert_transformer(scope, fitted, table)),)
-
-
-def _is_possible(
-    way: Callable[[Scope, Any, Table], Any], scope: Scope, fitted: Any, table: Table
-) -> bool:
-    """Try a conversion in a graph that is thrown away."""
-    try:
-        way(replace(scope, graph=GraphBuilder(), steps=[]), fitted, table)
-    except ExportError:
-        return False
-    return True
-
-
 @contextmanager
 def probe_of(
     contract: Contract, graph: Graph
@@ -370,14 +243,6 @@ def check_float32(graph: Graph, mode: Mode, paths: Sequence[str]) -> None:
         nodes = [len(fast(graph.model, part).graph.node) for part in ([], [path])]
         if nodes[0] == nodes[1]:
             raise ExportError("", f"float32 {path!r}: expected arithmetic there, got none")
-
-
-def _check_tabulated(steps: Sequence[Step], paths: Sequence[str]) -> None:
-    """Refuse declarations that meant no step."""
-    known = [step.path for step in steps]
-    for path in paths:
-        if path not in known:
-            raise ExportError("", f"tabulate {path!r}: expected the path of a step, one of {known}")
 
 
 def check_name(name: str) -> None:

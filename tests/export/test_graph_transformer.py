@@ -24,8 +24,9 @@ from sklearn.preprocessing import (
 
 from preproc import ExportError, RefusedRows, SignatureError
 from preproc.export import Block, GraphTransformer, Scope, Table, export_pipeline
+from preproc.export.conversion import convert
 from preproc.export.loading import OWN_TYPES, load_pipeline
-from preproc.export.pipeline import contract_of, convert
+from preproc.export.pipeline import contract_of
 from preproc.runtime import open_session
 from preproc.runtime.session import session_of
 from tests.export.faulty import people

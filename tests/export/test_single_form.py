@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from preproc import Artifact, ExportError, ParityError, read_artifact
 from preproc.export import export_pipeline
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.graph import fast
 from preproc.parity import judge_recording, record
 from preproc.runtime import forms, open_session, prove

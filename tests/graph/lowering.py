@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from preproc.export.pipeline import Graph, convert
+from preproc.export.conversion import Graph, convert
 from preproc.graph import Halves, lower
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.runtime.feeding import columns_of

@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from preproc import Artifact, ParityError
 from preproc.export import export_pipeline
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.graph import fast, fuse, pack, restructure
 from preproc.graph.fusion import DETAILS, STRUCTURE
 from preproc.graph.view import View

@@ -17,7 +17,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
-from preproc.export.pipeline import Graph, convert
+from preproc.export.conversion import Graph, convert
 from preproc.graph import Halves, lower
 from tests.graph.lowering import fed, lowered, people, run
 

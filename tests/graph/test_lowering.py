@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from preproc.errors import BackendError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.graph import lower
 from tests.graph.lowering import MODELS, NUMBERS, exact, fed, lowered, people, run
 

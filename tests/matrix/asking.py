@@ -11,8 +11,8 @@ from preproc import compare
 from preproc.contract import Contract
 from preproc.export.answers import as_output
 from preproc.export.batches import Columns, rows_of
+from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
-from preproc.export.pipeline import convert
 from preproc.runtime.feeding import columns_of
 from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, Output

@@ -31,8 +31,8 @@ from preproc import compare
 from preproc.contract import Contract
 from preproc.export.answers import as_output
 from preproc.export.columns import signature_of
+from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
-from preproc.export.pipeline import convert
 from preproc.runtime.feeding import columns_of
 from preproc.runtime.session import session_of
 from preproc.signature import Output

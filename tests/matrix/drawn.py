@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from preproc import compare
 from preproc.contract import Contract
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR
 

@@ -19,8 +19,9 @@ from preproc.export.answers import as_output
 from preproc.export.batches import rows_of
 from preproc.export.boundary import infinite_rows, missing_rows
 from preproc.export.certificate import cancelling_rows
+from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
-from preproc.export.pipeline import convert, probe_of
+from preproc.export.pipeline import probe_of
 from preproc.export.spread import AGREEMENT, nudged_rows, shares_of
 from preproc.runtime import Session, open_session
 from preproc.runtime.feeding import columns_of

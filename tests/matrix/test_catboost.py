@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from tests.matrix.asking import assert_equal_bits
 from tests.matrix.data import make_data
 from tests.matrix.drawn import tables

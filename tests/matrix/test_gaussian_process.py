@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check

@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
 from tests.matrix.sparse import on_sparse

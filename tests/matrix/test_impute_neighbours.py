@@ -12,7 +12,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401  # makes
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.asking import both_features
 from tests.matrix.data import make_data

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.asking import ask
 from tests.matrix.harness import Case, check

@@ -17,7 +17,7 @@ from sklearn.neighbors import (
 )
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from tests.matrix.asking import largest_errors
 from tests.matrix.harness import Case, check
 

@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from tests.matrix.drawn import assert_same, tables
 from tests.matrix.harness import Case, check
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import SplineTransformer
 
 from preproc import ExportError
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from tests.matrix.drawn import assert_same, tables
 from tests.matrix.harness import Case, check
 

@@ -14,7 +14,8 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from preproc import ExportError
 from preproc.contract import Contract
-from preproc.export.pipeline import convert, probe_of
+from preproc.export.conversion import convert
+from preproc.export.pipeline import probe_of
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check

@@ -19,8 +19,8 @@ from sklearn.svm import SVR
 
 from preproc import ExportError
 from preproc.contract import Contract
+from preproc.export.conversion import convert
 from preproc.export.converters.training_rows import MAX_ROW_BYTES, PAIR_BYTES
-from preproc.export.pipeline import convert
 from preproc.runtime.memory import give_back_memory
 from preproc.runtime.session import session_of
 

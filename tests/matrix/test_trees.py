@@ -26,7 +26,7 @@ from sklearn.tree import (
 
 from preproc import ExportError, compare
 from preproc.contract import Contract
-from preproc.export.pipeline import convert
+from preproc.export.conversion import convert
 from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR
 from tests.matrix.drawn import tables

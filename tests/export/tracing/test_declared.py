@@ -15,7 +15,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from preproc.errors import ExportError, ProofError, RefusedRows
-from preproc.export.pipeline import contract_of, convert, proof_of
+from preproc.export.conversion import convert
+from preproc.export.pipeline import contract_of, proof_of
 from preproc.export.tracing import asked, declared
 from preproc.graph import lookup
 from preproc.runtime.session import session_of
