@@ -48,31 +48,16 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from preproc.contract import Contract, contract_from_json, contract_to_json
 from preproc.errors import ArtifactError
+from preproc.files import read_bytes, read_json, read_tensor
+from preproc.triton import render_config
 from preproc.vectors import SET_NAMES, StepAnswer, VectorSet
 
 CONTRACT_KEY: Final = "preproc.contract"
 DIGEST_KEY: Final = "preproc.digest"
-MAX_JSON_BYTES: Final = 64 * 2**20
-
-_TRITON_TYPES: Final[Mapping[str, str]] = {
-    "bool": "TYPE_BOOL",
-    "int8": "TYPE_INT8",
-    "int16": "TYPE_INT16",
-    "int32": "TYPE_INT32",
-    "int64": "TYPE_INT64",
-    "uint8": "TYPE_UINT8",
-    "uint16": "TYPE_UINT16",
-    "uint32": "TYPE_UINT32",
-    "uint64": "TYPE_UINT64",
-    "float32": "TYPE_FP32",
-    "float64": "TYPE_FP64",
-    "string": "TYPE_STRING",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +151,8 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         contract=contract,
         model=model.SerializeToString(deterministic=True),
         vectors=_read_vectors(folder),
-        certificate=_read_json(folder / "certificate.json"),
-        profile=_read_json(folder / "profile.json"),
+        certificate=read_json(folder / "certificate.json"),
+        profile=read_json(folder / "profile.json"),
         steps=_read_steps(folder / "golden" / "steps"),
         path=folder,
         digest=got,
@@ -183,7 +168,7 @@ def read_contract(path: str | os.PathLike[str]) -> Contract:
         When it is missing, no JSON, of another format, or holds other keys.
     """
     file = Path(path) / "contract.json"
-    return contract_from_json(_read_json(file), file)
+    return contract_from_json(read_json(file), file)
 
 
 def read_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
@@ -196,7 +181,7 @@ def read_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
     """
     file = Path(path) / "model.onnx"
     try:
-        model: onnx.ModelProto = onnx.ModelProto.FromString(_read_bytes(file))
+        model: onnx.ModelProto = onnx.ModelProto.FromString(read_bytes(file))
     except DecodeError as error:
         raise ArtifactError(file, "expected an ONNX model, got other bytes") from error
     if not model.graph.node:
@@ -205,34 +190,6 @@ def read_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ArtifactError(file, f"expected data inside, got external {tensor.name!r}")
     return model
-
-
-def render_config(contract: Contract) -> str:
-    """Render ``config.pbtxt``: inputs and outputs sorted by name, batch dimension included."""
-    signature = contract.signature
-    inputs = [(column.name, column.dtype, column.width) for column in signature.columns]
-    outputs: list[tuple[str, str, int | None]] = [
-        (output.name, output.dtype, output.width) for output in signature.outputs
-    ]
-    lines = [f"name: {_quoted(contract.name)}", 'platform: "onnxruntime_onnx"', "max_batch_size: 0"]
-    for word, values in (("input", inputs), ("output", [*outputs, ("row_error", "int32", None)])):
-        for name, dtype, width in sorted(values):
-            dims = "-1" if width is None else f"-1, {width}"
-            type_name = _TRITON_TYPES[dtype]
-            lines.append(
-                f"{word} {{ name: {_quoted(name)} data_type: {type_name} dims: [ {dims} ] }}"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """Quote for protobuf text format, bytes outside of printable ASCII as octal escapes."""
-    special = {*b'"\\', *range(128, 256)}
-    escaped = "".join(
-        chr(byte) if chr(byte).isprintable() and byte not in special else f"\\{byte:03o}"
-        for byte in text.encode()
-    )
-    return f'"{escaped}"'
 
 
 def _settle_config(home: Path, config: str) -> None:
@@ -286,14 +243,14 @@ def _read_steps(folder: Path) -> tuple[StepAnswer, ...]:
     if not folder.is_dir():
         return ()
     steps = []
-    for position, entry in enumerate(_read_json(folder / "steps.json")):
+    for position, entry in enumerate(read_json(folder / "steps.json")):
         file = folder / f"step_{position}.pb"
         try:
             path, values, decided = entry["path"], tuple(entry["values"]), entry["decided"]
             features = tuple(entry.get("features", ()))
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(file, f"expected path, values and decided: {error}") from error
-        steps.append(StepAnswer(path, values, decided, _tensor(file)[1], features))
+        steps.append(StepAnswer(path, values, decided, read_tensor(file)[1], features))
     return tuple(steps)
 
 
@@ -336,30 +293,13 @@ def _digest(folder: Path) -> str:
         name = file.relative_to(folder).as_posix()
         if file.is_dir() or name == "certificate.json":
             continue
-        content = _read_bytes(file)
+        content = read_bytes(file)
         if name == "model.onnx":
             model = onnx.ModelProto.FromString(content)
             del model.metadata_props[:]
             content = model.SerializeToString(deterministic=True)
         total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ArtifactError(file, f"expected a file, got {error.strerror}") from error
-
-
-def _read_json(file: Path) -> Any:
-    content = _read_bytes(file)
-    if len(content) > MAX_JSON_BYTES:
-        raise ArtifactError(file, f"expected at most {MAX_JSON_BYTES} bytes, got {len(content)}")
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise ArtifactError(file, f"expected JSON, got {error}") from error
 
 
 def _read_vectors(folder: Path) -> tuple[VectorSet, ...]:
@@ -374,27 +314,6 @@ def _read_vectors(folder: Path) -> tuple[VectorSet, ...]:
 def _tensors(folder: Path, word: str) -> dict[str, Any]:
     tensors = {}
     for position in range(len(list(folder.glob(f"{word}_*.pb")))):
-        name, array = _tensor(folder / f"{word}_{position}.pb")
+        name, array = read_tensor(folder / f"{word}_{position}.pb")
         tensors[name] = array
     return tensors
-
-
-def read_tensor(content: bytes, file: Path) -> tuple[str, NDArray[Any]]:
-    """Parse a serialized TensorProto into its name and an array; `file` is named in errors.
-
-    Raises
-    ------
-    ArtifactError
-        When it is none, or points to data outside of it.
-    """
-    try:
-        tensor = onnx.TensorProto.FromString(content)
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise ArtifactError(file, "expected data inside, got a tensor that points elsewhere")
-        return tensor.name, numpy_helper.to_array(tensor)
-    except (DecodeError, ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(file, "expected a tensor, got other bytes") from error
-
-
-def _tensor(file: Path) -> tuple[str, NDArray[Any]]:
-    return read_tensor(_read_bytes(file), file)

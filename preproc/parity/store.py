@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from preproc.artifact import MAX_JSON_BYTES, read_tensor
 from preproc.contract import contract_from_json, contract_to_json
 from preproc.errors import ArtifactError
+from preproc.files import parse_tensor, read_bytes, read_json
 from preproc.parity.recording import Batch, Recording, Setting, Trial, Unrun
 from preproc.runtime import Placed
 from preproc.signature import Rule
@@ -80,7 +80,7 @@ def load_recording(folder: str | os.PathLike[str]) -> Recording:
     """
     home = Path(folder)
     file = home / "run.json"
-    data = _json(file)
+    data = read_json(file)
     found = data.get("format") if isinstance(data, dict) else type(data).__name__
     if found != FORMAT:
         raise ArtifactError(
@@ -202,35 +202,17 @@ def _array(digest: object, home: Path) -> NDArray[Any]:
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise ValueError(f"expected the digest of a tensor, got {digest!r}")
     file = home / "tensors" / f"{digest}.pb"
-    content = _bytes(file, MAX_TENSOR_BYTES)
+    content = read_bytes(file, MAX_TENSOR_BYTES)
     got = hashlib.sha256(content).hexdigest()
     if got != digest:
         raise ArtifactError(file, f"expected the digest of its name, got {got!r}; run again")
-    array: NDArray[Any] = read_tensor(content, file)[1]
+    array: NDArray[Any] = parse_tensor(content, file)[1]
     return array
 
 
 def _digest(body: Mapping[str, Any]) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(_bytes(file, MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(file, f"expected JSON, got {error}") from error
-
-
-def _bytes(file: Path, most: int) -> bytes:
-    try:
-        with file.open("rb") as source:
-            content = source.read(most + 1)
-    except OSError as error:
-        raise ArtifactError(file, f"expected a file, got {error.strerror}") from error
-    if len(content) > most:
-        raise ArtifactError(file, f"expected at most {most} bytes, got more")
-    return content
 
 
 @contextmanager
