@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,24 +11,15 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from preproc.artifact import Artifact
-from preproc.compare import BITWISE, Tolerance, breaches
+from preproc.compare import BITWISE, LAST_BITS, breaches
 from preproc.export.answers import as_output
 from preproc.export.oracle import Oracle
-from preproc.graph import expose, inner_dtypes
 from preproc.runtime.gate import tolerances_of
+from preproc.runtime.inner import inner_values
 from preproc.runtime.nulls import tokens_of
 from preproc.runtime.session import session_of
-from preproc.signature import TEXT
 from preproc.testimony import Divergence, Parting
 from preproc.vectors import StepAnswer
-
-LAST_BITS: Final = Tolerance(
-    "last bits",
-    max_ulp=4,
-    max_abs=1e-300,
-    max_row=2.0**-40,
-    reason="a step that the C library or BLAS decides has no bound of its own in the certificate",
-)
 
 
 def first_divergence(
@@ -51,7 +42,7 @@ def first_divergence(
     key = artifact.contract.signature.outputs[0].key
     want = oracle.transformed(inputs, fitted, key)
     kept = [step for step in artifact.steps if step.path in want]
-    got = _inner(artifact, kept, inputs)
+    got = inner_values(artifact, kept, inputs)
     found = [
         *(_at_step(pipeline, step, want[step.path], got, rows) for step in kept),
         *_at_outputs(artifact, oracle, inputs, rows),
@@ -132,29 +123,6 @@ def _parting(
     row = int(np.flatnonzero(wrong[:, column])[0])
     shown = tuple(repr(side[row : row + 1, column].tolist()[0]) for side in (want, got))
     return Divergence(where, known[column], parting.rows, len(want), shown[0], shown[1]), parting
-
-
-def _inner(
-    artifact: Artifact, steps: Sequence[StepAnswer], inputs: Mapping[str, NDArray[Any]]
-) -> Mapping[str, NDArray[Any]]:
-    """Compute the values of steps by the graph."""
-    model = onnx.ModelProto.FromString(artifact.model)
-    dtypes = inner_dtypes(model)
-    shown = [
-        (value, dtypes.get(value) or _dtype(step), f"width of {value}")
-        for step in steps
-        for value in step.values
-        if value not in inputs
-    ]
-    if not shown:
-        return inputs
-    with session_of(artifact.contract, expose(model, shown), form="public") as session:
-        return {**inputs, **session.run_prepared(session.pack(inputs))}
-
-
-def _dtype(step: StepAnswer) -> str:
-    """Dtype of a value of which the graph does not tell: that of the step."""
-    return TEXT if step.answer.dtype == object else str(step.answer.dtype.name)
 
 
 def _at_outputs(

@@ -14,20 +14,13 @@ import onnx
 from numpy.typing import NDArray
 
 from preproc.artifact import Artifact
-from preproc.compare import BITWISE, Comparison, Tolerance, breaches, compare
+from preproc.compare import BITWISE, LAST_BITS, Comparison, Tolerance, breaches, compare
 from preproc.errors import ParityError
 from preproc.parity.inner import Inner, open_inner
 from preproc.parity.recording import Recording, Trial
 from preproc.parity.tolerances import bounds_of
 from preproc.vectors import StepAnswer, VectorSet
 
-LAST_BITS: Final = Tolerance(
-    "last bits",
-    max_ulp=4,
-    max_abs=1e-300,
-    max_row=2.0**-40,
-    reason="a step that the C library or BLAS decides has no bound of its own in the certificate",
-)
 FLOAT32_STEP: Final = Tolerance(
     "float32 step",
     max_ulp=0,

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from preproc.artifact import Artifact
 from preproc.compare import BITWISE, breaches
-from preproc.graph import expose, inner_dtypes
 from preproc.runtime import prove
+from preproc.runtime.inner import inner_values
 from preproc.runtime.session import session_of
-from preproc.signature import ROW_ERROR, TEXT, Output
+from preproc.signature import ROW_ERROR, Output
 from preproc.testimony import Divergence, Testimony
 from preproc.vectors import StepAnswer
 
@@ -92,18 +92,7 @@ def step_values(
     artifact: Artifact, steps: Sequence[StepAnswer], inputs: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
     """Compute what steps give, path → (n, features), by the public graph."""
-    model = onnx.ModelProto.FromString(artifact.model)
-    dtypes = inner_dtypes(model)
-    shown = [
-        (value, dtypes.get(value) or _dtype(step), f"width of {value}")
-        for step in steps
-        for value in step.values
-        if value not in inputs
-    ]
-    found = dict(inputs)
-    if shown:
-        with session_of(artifact.contract, expose(model, shown), form="public") as session:
-            found |= session.run_prepared(session.pack(inputs))
+    found = inner_values(artifact, steps, inputs)
     rows = len(next(iter(inputs.values())))
     return {
         step.path: np.concatenate([found[v].reshape(rows, -1) for v in step.values], axis=1)
@@ -118,11 +107,6 @@ def answers_of(
     model = onnx.ModelProto.FromString(artifact.model)
     with session_of(artifact.contract, model) as session:
         return session.run_prepared(session.pack(inputs))
-
-
-def _dtype(step: StepAnswer) -> str:
-    """Dtype of a value of which the graph does not tell: that of the step."""
-    return TEXT if step.answer.dtype == object else str(step.answer.dtype.name)
 
 
 def _parting(
