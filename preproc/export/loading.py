@@ -10,9 +10,9 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from preproc.errors import CheckError
+from preproc.export.trusted import TRUSTED
 
 FrameKind = Literal["pandas", "polars"]
-OWN_TYPES: Final = ("preproc.export.graph_transformer.GraphTransformer",)
 READERS: Final = {".parquet": "read_parquet", ".csv": "read_csv"}
 
 
@@ -25,7 +25,8 @@ def load_pipeline(path: Path, *, trusted: Collection[str] = (), allow_pickle: bo
         A file of skops, or with `allow_pickle` one of pickle or joblib, which runs any code that
         its writer put there.
     trusted
-        Full names of the types of one's own, such as ``features.Ratio``, that skops may load.
+        Full names of types, such as ``features.Ratio``, that skops may load beside scikit-learn's
+        estimators and `TRUSTED`.
     allow_pickle
         Whether files of other kinds than ``.skops`` are loaded at all.
 
@@ -39,9 +40,9 @@ def load_pipeline(path: Path, *, trusted: Collection[str] = (), allow_pickle: bo
     if path.suffix != ".skops":
         return _unpickled(path, allow_pickle=allow_pickle)
     try:
-        return skops.io.load(path, trusted=[*OWN_TYPES, *trusted])
+        return skops.io.load(path, trusted=[*TRUSTED, *trusted])
     except UntrustedTypesFoundException as error:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - {*OWN_TYPES, *trusted})
+        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - {*TRUSTED, *trusted})
         flags = " ".join(f"--trust {name}" for name in unknown)
         raise CheckError(
             f"pipeline {str(path)!r}: expected trusted types, got {unknown}; look at their code, "
