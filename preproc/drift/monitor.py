@@ -38,7 +38,7 @@ class Alarm:
         Adjusted for all streams, step by step (Westfall and Young).
     effect, measure
         How large the change is, and in what: ``points`` of share, ``PSI``, or ``sd`` of the
-        reference by which values have moved.
+        reference by which values have moved; of ``grid`` the step is told too.
     """
 
     stream: Stream
@@ -252,7 +252,8 @@ def _effect(
     if kind == "shift":
         moved = _distance(place, counts).wasserstein_sd
         return (0.0 if moved is None else moved), "sd"
-    return 100 * float(difference), "points"
+    off = f" off steps of {place.grid}" if kind == "grid" and isinstance(place, Numbers) else ""
+    return 100 * float(difference), f"points{off}"
 
 
 def _distance(place: Place, counts: NDArray[np.int64]) -> Distance:

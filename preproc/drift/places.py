@@ -1,19 +1,20 @@
 """One place of a row, with frozen bins: how its values are counted, the same everywhere and always.
 
 Counts of a place are a vector of whole numbers, so those of two workers or two hours are added, and
-nobody needs the values again. Of numbers there are two countings, one by bins and one by value, of
-text one by category; each of them counts every row once.
+nobody needs the values again. Of numbers there are two countings, one by bins and one by value, and
+a third where they lie on a grid; of text one by category. Each of them counts every row once.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preproc.drift.grid import Grid, find_grid, grid_from_json, grid_to_json
 from preproc.errors import DriftError
 from preproc.signature import NULL_TOKENS
 
@@ -48,7 +49,9 @@ class Numbers:
         All values of the reference, ascending; empty where there are more than `MAX_VALUES`.
     counts
         Of the reference, (size,): far below, below, each bin, above, far above, null; then each
-        value, unseen, null, or each bucket, null.
+        value, unseen, null, or each bucket, null; then on the grid, off it, null.
+    grid
+        On which the reference lies; None for numbers with all their digits.
     """
 
     name: str
@@ -57,18 +60,20 @@ class Numbers:
     edges: NDArray[np.float64]
     values: NDArray[np.float64]
     counts: NDArray[np.int64]
+    grid: Grid | None = None
 
     @property
-    def cuts(self) -> tuple[int, int]:
-        """Sizes of both countings."""
+    def cuts(self) -> tuple[int, ...]:
+        """Sizes of the countings."""
         second = len(self.values) + 2 if self.values.size else BUCKETS + 1
-        return max(len(self.edges) - 3, 0) + 5, second
+        third = () if self.grid is None else (3,)
+        return (max(len(self.edges) - 3, 0) + 5, second, *third)
 
     def codes(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
         """Tell in which cell of each counting every value, (n,), falls."""
         numbers = values.astype(np.float64) + 0.0  # one zero
         is_null = np.isnan(numbers)
-        first, second = self.cuts
+        first, second, *_ = self.cuts
         by_bin = np.searchsorted(self.edges, numbers, side="right").astype(np.int64)
         by_bin[is_null] = first - 1
         if self.values.size:
@@ -78,7 +83,11 @@ class Numbers:
         else:
             by_value = (_mixed(numbers) >> np.uint64(64 - 9)).astype(np.int64)
         by_value[is_null] = second - 1
-        return by_bin, by_value
+        if self.grid is None:
+            return by_bin, by_value
+        by_grid = self.grid.is_off(numbers).astype(np.int64)
+        by_grid[is_null] = 2
+        return by_bin, by_value, by_grid
 
     def marks(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Give equal values equal numbers, (n,), from 0, and others most likely others; -1 null."""
@@ -151,8 +160,9 @@ def freeze(name: str, at: int, part: Part, values: NDArray[Any]) -> Place:
     distinct, counts = np.unique(finite, return_counts=True)
     known = distinct if distinct.size <= MAX_VALUES else distinct[:0]
     edges = _edges(finite, distinct[counts > HEAVY * len(values)])
-    bare = Numbers(name, at, part, edges, known, np.zeros(0, np.int64))
-    return Numbers(name, at, part, edges, known, count(bare, values))
+    grid = find_grid(distinct, counts, values.dtype)
+    bare = Numbers(name, at, part, edges, known, np.zeros(0, np.int64), grid)
+    return replace(bare, counts=count(bare, values))
 
 
 def _edges(finite: NDArray[np.float64], heavy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,12 +227,13 @@ def place_to_json(place: Place) -> dict[str, Any]:
         **told,
         "edges": place.edges.tolist(),
         "values": place.values.tolist(),
+        "grid": grid_to_json(place.grid),
         "counts": place.counts.tolist(),
     }
 
 
 def place_from_json(data: Mapping[str, Any]) -> Place:
-    """Turn JSON data into a place.
+    """Turn JSON data into a place; an older one has no grid.
 
     Raises
     ------
@@ -237,7 +248,8 @@ def place_from_json(data: Mapping[str, Any]) -> Place:
             place = Texts(name, at, part, tuple(data["categories"]), counts)
         else:
             edges, values = (np.array(data[key], np.float64) for key in ("edges", "values"))
-            place = Numbers(name, at, part, edges, values, counts)
+            grid = grid_from_json(data.get("grid"))
+            place = Numbers(name, at, part, edges, values, counts, grid)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DriftError(f"baseline: expected the keys of a place: {error!r}") from error
     if counts.shape != (sum(place.cuts),) or (counts < 0).any() or not counts.sum():

@@ -8,6 +8,7 @@ above    share above all of it
 far      share farther outside than the reference is wide, as another unit has it
 unseen   share of values or categories that the reference does not hold (or does not list)
 spike    by how much the most favoured single value has gained, as a default value does
+grid     share of the values that have more decimals than the reference was recorded with
 shift    how far the mean rank among the reference lies from its middle
 stray    of a tied column, share of rows that part from those with which they agree elsewhere
 torn     of these, the ones that part by a null, or by having none
@@ -15,7 +16,7 @@ torn     of these, the ones that part by a null, or by having none
 
 Why several: 20 bins of equal mass do not see a value that is repeated inside one bin, nor a few
 gross outliers in the last; shares do not see a form that changes, nor a fault that strikes row by
-row what else comes and goes by groups.
+row what else comes and goes by groups. Rain in another unit is a wetter day to all but the grid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ LEAST: Final[Mapping[str, float]] = {
     "far": 0.02,
     "unseen": 0.1,
     "spike": 0.02,
+    "grid": 0.001,
     "shift": 0.05,
     "stray": 0.02,
     "torn": 0.01,
@@ -81,7 +83,8 @@ def kinds_of(place: Place) -> tuple[str, ...]:
     if isinstance(place, Texts):
         return ("bins", "null", "unseen", "spike")
     unseen = ("unseen",) if place.values.size else ()
-    return ("bins", "null", "below", "above", "far", *unseen, "spike", "shift")
+    grid = () if place.grid is None else ("grid",)
+    return ("bins", "null", "below", "above", "far", *unseen, "spike", *grid, "shift")
 
 
 def statistics(place: Place, counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -125,9 +128,11 @@ def _texts(place: Texts, counts: NDArray[np.int64]) -> dict[str, NDArray[np.floa
 
 
 def _numbers(place: Numbers, counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    first, second = place.cuts
+    first, second, *_ = place.cuts
     want, got = (_shares(some[:, :first]) for some in (place.counts[None], counts))
-    want_value, got_value = (_shares(some[:, first:]) for some in (place.counts[None], counts))
+    want_value, got_value = (
+        _shares(some[:, first : first + second]) for some in (place.counts[None], counts)
+    )
     there = 1 - got[:, -1] + FEW
     single = len(place.values) or second - 1
     return {
@@ -138,6 +143,7 @@ def _numbers(place: Numbers, counts: NDArray[np.int64]) -> dict[str, NDArray[np.
         "far": (got[:, 0] + got[:, -2]) / there,
         "unseen": got_value[:, -2] / there,
         "spike": _gain(want_value[:, :single], got_value[:, :single]),
+        "grid": _shares(counts[:, -3:])[:, 1] / there,
         "shift": _shift(want[0, :-1], got[:, :-1]),
     }
 

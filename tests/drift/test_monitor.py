@@ -129,6 +129,7 @@ FAULTS: list[tuple[str, str, Any]] = [
     ("age", "far", lambda x: np.where(struck(10), x * 100, x)),
     ("age", "unseen", lambda x: x + 0.5),
     ("debt", "spike", lambda x: np.where(struck(5), 1.0, x)),
+    ("age", "grid", lambda x: np.where(struck(50), x + 0.5, x)),
     ("debt", "shift", lambda x: np.quantile(x, 0.99) + np.arange(ROWS) * 1e-6),
     ("city", "bins", lambda x: np.full(len(x), "Oslo", object)),
     ("city", "spike", lambda x: np.full(len(x), "Oslo", object)),

@@ -121,7 +121,7 @@ def test_a_place_with_lost_counts_is_refused() -> None:
     told["counts"] = told["counts"][:-1]
     with pytest.raises(DriftError) as caught:
         place_from_json(told)
-    assert str(caught.value).startswith("baseline of 'x': expected 68 counts, not all 0, got shape")
+    assert str(caught.value).startswith("baseline of 'x': expected 71 counts, not all 0, got shape")
 
 
 def test_windows_of_two_artifacts_are_not_added() -> None:
