@@ -1,5 +1,5 @@
-# `make help` lists what there is. Needs Python >= 3.11, make and a package index; the tests also need
-# Node.js >= 20 with npm.
+# `make help` lists what there is. Needs Python >= 3.11, make and a package index; `make clients` and
+# `make hardware` also need Node.js >= 20 with npm.
 
 # The newest interpreter that starts and can make an environment: a name on the path proves
 # nothing, since version managers leave launchers behind for versions that are not active.

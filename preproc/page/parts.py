@@ -69,7 +69,7 @@ class Figure:
     Attributes
     ----------
     svg
-        As `preproc.page.drawing.svg_of` gives it.
+        As `preproc.page.drawing.drawing` gives it.
     alt
         What it shows, for those who do not see it: with the numbers that matter.
     title, caption
