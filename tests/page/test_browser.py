@@ -17,7 +17,7 @@ from preproc.page import render_page
 from preproc.page.style import DARK, LIGHT
 from preproc.parity import judge_recording, record, spoil
 from preproc.parity.page import page_of
-from preproc.parity.recording import Absent
+from preproc.parity.recording import Unrun
 from preproc.runtime import open_session
 from preproc.runtime.gate import tolerances_of
 from preproc.skew import open_log
@@ -70,7 +70,7 @@ def parity_page(artifact: Artifact) -> str:
     model = spoil(onnx.ModelProto.FromString(artifact.model), "a wrong vocabulary")
     wrong = replace(artifact, model=model.SerializeToString())
     made = record(wrong, ["onnxruntime-cpu"], sizes=(), every_setting=False)
-    recording = replace(made, absent=(Absent("cuda", "backend 'cuda': no device"),))
+    recording = replace(made, unrun=(Unrun("cuda", "backend 'cuda': no device"),))
     return render_page(page_of(recording, judge_recording(recording)))
 
 
