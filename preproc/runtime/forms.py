@@ -69,10 +69,11 @@ def make_form(
         Paths of steps that compute in float32 in mode ``fast``.
     """
     is_fused = form == "fused"
-    if mode == "fast":
-        public = fast(restructure(public) if is_fused else public, float32)
     packed = pack(public)
-    model = fuse(packed.model) if is_fused else packed.model
+    model = packed.model
+    if mode == "fast":
+        model = fast(restructure(model) if is_fused else model, float32)
+    model = fuse(model) if is_fused else model
     return ReadyForm(model, packed.places, packed.matrices, digest_of([model]))
 
 

@@ -106,7 +106,7 @@ def drawn() -> dict[str, NDArray[Any]]:
 CHANGED_BY = {
     "columns_from_parts": "logistic",
     "weights_by_word": "logistic",
-    "splits_by_word": "boosting",
+    "trees_on_inputs": "boosting",
     "counted_leaves": "binary forest",
     "tables_of_tables": "logistic",
     "short_exponentials": "boosting",
@@ -221,7 +221,7 @@ def other_words(run: Callable[[View], None]) -> Callable[[View], None]:
 @pytest.mark.parametrize(
     ("half", "name", "spoil"),
     [
-        (STRUCTURE, "splits_by_word", other_words),
+        (STRUCTURE, "trees_on_inputs", other_words),
         (DETAILS, "short_exponentials", nudged),
     ],
     ids=["trees", "exponential"],

@@ -1,9 +1,17 @@
-"""Trees: splits on one-hot columns become splits on the number of the word.
+"""Trees: splits on what was made of the inputs become splits on the inputs.
 
-Why it is exact: a one-hot column is 0 or 1, so its split says whether the number is one value,
-which is what ``BRANCH_EQ`` asks. The numbers are small and whole, in float32 too.
+Why it is exact: scaling, filling and casting keep the order of numbers, so a split on what they
+make is one on what they are made of, at a bound that `Origin` finds. A missing number goes where
+its filling would go. A one-hot column says whether a number is one value, and so does a comparison
+with any number that finds the same value, such as a word's place in the vocabulary of all columns.
+
+Why all nodes ask ``>``: the runtime keeps the branch for *no* right behind its node, and looks the
+rule up at each node where they differ. Few rows have the word that is asked for, so nearly every
+step of a chain of words is one to the neighbour: a deep forest takes half the time.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,89 +20,119 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from preproc.graph.builder import ML
-from preproc.graph.fusion.words import Hot, hot_of
+from preproc.graph.fusion.origins import Origin, Step, origin_of
+from preproc.graph.fusion.words import Hot, hot_of, in_vocabulary
 from preproc.graph.view import View, attributes_of
 
-_EQUAL: Final = 4
+_DTYPES: Final[Mapping[int, type[np.floating[Any]]]] = {
+    onnx.TensorProto.FLOAT: np.float32,
+    onnx.TensorProto.DOUBLE: np.float64,
+}
 _AT_MOST: Final = 0
-_SWAPPED: Final = (
+_MORE: Final = 3
+_SIDES: Final = (
     ("nodes_truenodeids", "nodes_falsenodeids"),
     ("nodes_trueleafs", "nodes_falseleafs"),
 )
-_MOST: Final = 2**24
-"""Below it every whole number is a float32."""
 
 
-def splits_by_word(view: View) -> None:
-    """Let trees ask for the number of a word instead of its one-hot column."""
+def trees_on_inputs(view: View) -> None:
+    """Let trees ask for what their features are made of."""
     for node in list(view.nodes.values()):
         if node.op_type == "TreeEnsemble":
             _rewrite(view, node)
 
 
+@dataclass(slots=True)
+class _Splits:
+    """The nodes of an ensemble while they move to other features, all of shape (nodes,)."""
+
+    feature: NDArray[np.int64]
+    limit: NDArray[np.float64]
+    is_missing_true: NDArray[np.bool_]
+
+
 def _rewrite(view: View, node: onnx.NodeProto) -> None:
-    value, casts = node.input[0], []
+    value = node.input[0]
+    casts: tuple[type[np.floating[Any]] | None, ...] = ()
     while (cast := view.maker(value, "Cast")) is not None and hot_of(view, value) is None:
-        casts.append(attributes_of(cast)["to"])
+        casts = (_DTYPES.get(attributes_of(cast)["to"]), *casts)
         value = cast.input[0]
     join = view.maker(value, "Concat")
-    parts = [value] if join is None else list(join.input)
-    hots = [hot_of(view, part) for part in parts]
-    widths = [view.widths.get(part, 0) for part in parts]
+    parts = [_part(view, part, casts) for part in ([value] if join is None else join.input)]
     told = attributes_of(node)
-    is_float = view.kinds.get(node.input[0]) == onnx.TensorProto.DOUBLE
     is_plain = not np.any(numpy_helper.to_array(told["nodes_modes"]) != _AT_MOST)
-    if not any(hots) or not all(widths) or not is_plain or not is_float:
+    if not is_plain or not all(parts) or view.kinds.get(node.input[0]) != onnx.TensorProto.DOUBLE:
         return
-    place, number = np.zeros(sum(widths), np.int64), np.full(sum(widths), -1)
-    moved: list[tuple[str, Hot | None]] = []
-    start = total = 0
-    for part, width, hot in zip(parts, widths, hots, strict=True):
-        columns = slice(start, start + width)
-        place[columns] = total + (np.arange(width) if hot is None else hot.owner)
-        if hot is not None:
-            if hot.number.max() >= _MOST:
-                return
-            number[columns] = hot.number
-        moved.append((part if hot is None else hot.position, hot))
-        total += width if hot is None else view.widths[hot.position]
-        start += width
-    changed = _with_words(told, place, number)
-    if changed is None:
-        return
-    joined = _joined(view, moved, casts[::-1])
-    view.rename(node, view.add("TreeEnsemble", joined, domain=ML, **changed))
+    count = len(told["nodes_featureids"])
+    splits = _Splits(
+        np.array(told["nodes_featureids"]),
+        np.array(numpy_helper.to_array(told["nodes_splits"])),
+        np.array(told.get("nodes_missing_value_tracks_true", [0] * count)) > 0,
+    )
+    moved = _moved(view, [part for part in parts if part is not None], splits)
+    modes = np.full(count, _MORE, np.uint8)
+    told |= {
+        "nodes_featureids": splits.feature.tolist(),
+        "nodes_splits": numpy_helper.from_array(splits.limit, "nodes_splits"),
+        "nodes_modes": numpy_helper.from_array(modes, "nodes_modes"),
+        "nodes_missing_value_tracks_true": (~splits.is_missing_true).astype(int).tolist(),
+    }
+    for true, false in _SIDES:
+        told[true], told[false] = told[false], told[true]
+    joined = moved[0] if len(moved) == 1 else view.add("Concat", *moved, axis=1)
+    view.rename(node, view.add("TreeEnsemble", joined, domain=ML, **told))
 
 
-def _with_words(
-    told: dict[str, Any], place: NDArray[np.int64], number: NDArray[np.int64]
-) -> dict[str, Any] | None:
-    """Move splits to other columns; None where a split of a one-hot column tells nothing."""
-    feature = np.array(told["nodes_featureids"])
-    splits = np.array(numpy_helper.to_array(told["nodes_splits"]))
-    modes = np.array(numpy_helper.to_array(told["nodes_modes"]))
-    is_word = number[feature] >= 0
-    if ((splits[is_word] < 0) | (splits[is_word] >= 1)).any():
+def _part(
+    view: View, value: str, casts: Sequence[type[np.floating[Any]] | None]
+) -> Hot | Origin | None:
+    """Read some features as one-hot columns or as what they are made of; None where that fails."""
+    hot, origin = hot_of(view, value), origin_of(view, value)
+    if hot is not None:
+        return in_vocabulary(view, hot)
+    steps = [Step("Cast", np.zeros(len(origin.columns), one)) for one in casts if one is not None]
+    is_float64 = view.kinds.get(origin.value) == onnx.TensorProto.DOUBLE
+    if not is_float64 or not len(origin.columns) or len(steps) < len(casts):
         return None
-    splits[is_word] = number[feature][is_word]
-    modes[is_word] = _EQUAL
-    changed = dict(told)
-    for left, right in _SWAPPED:
-        true, false = np.array(told[left]), np.array(told[right])
-        changed[left] = np.where(is_word, false, true).tolist()
-        changed[right] = np.where(is_word, true, false).tolist()
-    changed["nodes_featureids"] = place[feature].tolist()
-    changed["nodes_splits"] = numpy_helper.from_array(splits, "nodes_splits")
-    changed["nodes_modes"] = numpy_helper.from_array(modes, "nodes_modes")
-    return changed
+    return Origin(origin.value, origin.columns, (*origin.steps, *steps))
 
 
-def _joined(view: View, parts: list[tuple[str, Hot | None]], casts: list[int]) -> str:
-    """Join the features as float64; what was no word is cast as it was."""
-    ready = []
-    for value, hot in parts:
-        chain = casts if hot is None else [onnx.TensorProto.DOUBLE]
-        for kind in chain:
-            value = view.add("Cast", value, to=kind)  # noqa: PLW2901
-        ready.append(value)
-    return ready[0] if len(ready) == 1 else view.add("Concat", *ready, axis=1)
+def _moved(view: View, parts: Sequence[Hot | Origin], splits: _Splits) -> list[str]:
+    """Move the splits to other features; give the values that hold these, in order."""
+    values: dict[str, int] = {}
+    start = total = 0
+    feature = splits.feature.copy()
+    for part in parts:
+        width = len(part.owner) if isinstance(part, Hot) else len(part.columns)
+        mine = np.flatnonzero((feature >= start) & (feature < start + width))
+        used, at = np.unique(feature[mine] - start, return_inverse=True)
+        start += width
+        if not len(mine):
+            continue
+        if isinstance(part, Hot):
+            values[_columns(view, part, used)] = total
+            splits.feature[mine] = total + at
+            total += len(used)
+            continue
+        if part.value not in values:
+            values[part.value] = total
+            total += view.widths[part.value]
+        splits.feature[mine] = values[part.value] + part.columns[used][at]
+        _move(splits, part, mine, used[at])
+    return list(values)
+
+
+def _columns(view: View, hot: Hot, used: NDArray[np.int64]) -> str:
+    """Make those one-hot columns that are asked for."""
+    spread = view.add("Gather", hot.position, hot.owner[used], axis=1)
+    equal = view.add("Equal", spread, hot.number[used].reshape(1, -1))
+    return view.add("Cast", equal, to=onnx.TensorProto.DOUBLE)
+
+
+def _move(splits: _Splits, origin: Origin, mine: NDArray[np.int64], at: NDArray[np.int64]) -> None:
+    """Ask for the origin of columns `at` what the nodes `mine` ask for them."""
+    filled, limits = origin.filled(at), splits.limit[mine]
+    is_true = np.where(np.isnan(filled), splits.is_missing_true[mine], filled <= limits)
+    splits.is_missing_true[mine] = is_true
+    splits.limit[mine] = origin.bounds(limits, at)

@@ -7,7 +7,7 @@ import onnx
 
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
-from preproc.graph.fusion.ensembles import splits_by_word
+from preproc.graph.fusion.ensembles import trees_on_inputs
 from preproc.graph.fusion.exponentials import short_exponentials
 from preproc.graph.fusion.guards import without_guards
 from preproc.graph.fusion.leftovers import tables_of_tables, without_copies
@@ -17,8 +17,9 @@ from preproc.graph.view import View
 
 STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
     "columns_from_parts": columns_from_parts,
+    "short_refusals": short_refusals,
     "weights_by_word": weights_by_word,
-    "splits_by_word": splits_by_word,
+    "trees_on_inputs": trees_on_inputs,
     "counted_leaves": counted_leaves,
     "tables_of_tables": tables_of_tables,
 }
@@ -26,7 +27,6 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "short_exponentials": short_exponentials,
     "without_guards": without_guards,
-    "short_refusals": short_refusals,
     "without_copies": without_copies,
 }
 """Those after it: how it computes."""

@@ -17,12 +17,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from preproc.graph.fusion.bounds import Bounds, bounds_of, first_broken
+from preproc.graph.fusion.origins import origin_of
 from preproc.graph.view import View, attributes_of
 from preproc.signature import ROW_ERROR
 
 _AT_MOST_WIDER: Final = 4
 _KEEP_NUMBERS: Final = frozenset(["Abs", "Cast", "Clip", "Gather", "Neg"])
 _STEPS: Final = frozenset(["Add", "Div", "Mul", "Sub"])
+_FLOATS: Final = frozenset([onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE])
 _NEVER_DEEPER: Final = 64
 """Steps that a value is followed back."""
 
@@ -45,16 +48,13 @@ def short_refusals(view: View) -> None:
     entries = [len(view.constants[table.input[0]]) for _, table, _ in outputs if table is not None]
     beyond = int(numbers.max()) + max([1, *entries])
     ends = np.cumsum(widths)[:-1]
-    broken, order = _broken(view, list(zip(parts, np.split(numbers, ends), strict=True)))
-    left = np.where(order > 0, order - beyond, 0).astype(np.int32).reshape(1, -1)
-    marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT32), left)
-    worst = view.add("ReduceMin", marks, np.array([1]), keepdims=0)
+    worst, nothing = _worst(view, list(zip(parts, np.split(numbers, ends), strict=True)), beyond)
     view.replace(end, "Mod", [worst, view.constant(np.array(beyond, np.int32))])
     for node, table, kind in outputs:
         if table is not None:
             _poison_label(view, node, table, worst, beyond)
         elif kind == "numbers":
-            _poison_numbers(view, node, worst)
+            _poison_numbers(view, node, nothing)
     refused = view.add("Less", worst, np.array(0, np.int32))
     for node in list(view.nodes.values()):
         if node.op_type == "Greater" and node.input[0] == chosen.output[0]:
@@ -128,13 +128,50 @@ def _small(view: View, index: str) -> str:
     return index if squeeze is None else view.add("Squeeze", index, squeeze.input[1])
 
 
-def _poison_numbers(view: View, node: onnx.NodeProto, worst: str) -> None:
+def _poison_numbers(view: View, node: onnx.NodeProto, nothing: str) -> None:
     """Subtract what is NaN where a row is refused, and else +0, which changes no bit."""
-    nothing = view.add("Sqrt", view.add("Cast", worst, to=onnx.TensorProto.DOUBLE))
-    shape = view.shapes.get(node.output[0], ())
-    if len(shape) > 1:
-        nothing = view.add("Unsqueeze", nothing, np.array([1]))
+    if len(view.shapes.get(node.output[0], ())) == 1:
+        nothing = view.add("Squeeze", nothing, np.array([1]))
     view.replace(node, "Sub", [node.input[2], nothing])
+
+
+def _worst(
+    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]], beyond: int
+) -> tuple[str, str]:
+    """Give the first broken rule less `beyond`, int32 (n), and the poison, float64 (n, 1)."""
+    asked = _bounds(view, parts)
+    if asked is not None:
+        told = first_broken(view, *asked, beyond)
+        short = view.add("Cast", told, to=onnx.TensorProto.INT32)
+        return view.add("Squeeze", short, np.array([1])), view.add("Sqrt", told)
+    broken, order = _broken(view, parts)
+    left = np.where(order > 0, order - beyond, 0).astype(np.int32).reshape(1, -1)
+    marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT32), left)
+    worst = view.add("ReduceMin", marks, np.array([1]), keepdims=0)
+    nothing = view.add("Sqrt", view.add("Cast", worst, to=onnx.TensorProto.DOUBLE))
+    return worst, view.add("Unsqueeze", nothing, np.array([1]))
+
+
+def _bounds(
+    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]]
+) -> tuple[str, dict[int, list[Bounds]]] | None:
+    """Bound the inputs, where all rules refuse infinities: the inputs joined, and the bounds."""
+    values: dict[str, int] = {}
+    rules: dict[int, list[Bounds]] = {}
+    total = 0
+    for part, numbers in parts:
+        source = _infinite(view, part)
+        origin = None if source is None else origin_of(view, source)
+        found = None if origin is None else bounds_of(origin, numbers)
+        if origin is None or found is None or not view.widths.get(origin.value):
+            return None
+        if origin.value not in values:
+            values[origin.value] = total
+            total += view.widths[origin.value]
+        for column, bounds in found.items():
+            rules.setdefault(values[origin.value] + column, []).extend(bounds)
+    joined = list(values)
+    return (joined[0] if len(joined) == 1 else view.add("Concat", *joined, axis=1)), rules
 
 
 def _broken(
@@ -150,6 +187,8 @@ def _broken(
             others.append((part, mine))
         else:
             value, of_columns = _whole(view, source, mine)
+            if view.kinds.get(source) == onnx.TensorProto.FLOAT:
+                value = view.add("Cast", value, to=onnx.TensorProto.DOUBLE)
             checked.append(value)
             numbers.append(of_columns)
     broken = []
@@ -182,7 +221,7 @@ def _whole(view: View, value: str, numbers: NDArray[np.int32]) -> tuple[str, NDA
 
 
 def _infinite(view: View, part: str) -> str | None:
-    """Give the float64 value whose infinities a rule refuses; None where it asks for else."""
+    """Give the value whose infinities a rule refuses; None where it asks for something else."""
     plain = view.maker(part, "IsInf")
     if plain is not None:
         is_both = not attributes_of(plain)
@@ -200,9 +239,7 @@ def _infinite(view: View, part: str) -> str | None:
         or not _never_nan(view, value)
     ):
         return None
-    if view.kinds.get(value) == onnx.TensorProto.FLOAT:
-        return view.add("Cast", value, to=onnx.TensorProto.DOUBLE)
-    return value if view.kinds.get(value) == onnx.TensorProto.DOUBLE else None
+    return value if view.kinds.get(value) in _FLOATS else None
 
 
 def _never_nan(view: View, value: str) -> bool:

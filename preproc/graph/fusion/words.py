@@ -69,6 +69,31 @@ def hot_of(view: View, value: str) -> Hot | None:
     return Hot(spread.input[0], owner.astype(np.int64), number, lowest)
 
 
+def in_vocabulary(view: View, hot: Hot) -> Hot:
+    """Ask for the word in the vocabulary of all columns, where one word alone has each number.
+
+    Why: its place there need not be looked up once more.
+    """
+    node = view.maker(hot.position, "Gather")
+    table = None if node is None else view.constants.get(node.input[0])
+    if node is None or table is None or table.ndim != 1 or attributes_of(node).get("axis", 0) != 0:
+        return hot
+    shift = view.maker(node.input[1], "Add")
+    ids = node.input[1] if shift is None else shift.input[0]
+    starts = np.zeros(1, np.int64) if shift is None else view.constants.get(shift.input[1])
+    if starts is None or starts.size != view.widths.get(ids):
+        return hot
+    begins = starts.ravel().astype(np.int64)
+    ends = np.append(begins[1:], len(table))
+    found = [
+        np.flatnonzero(table[begins[owner] : ends[owner]] == number)
+        for owner, number in zip(hot.owner, hot.number, strict=True)
+    ]
+    if any(len(one) != 1 for one in found):
+        return hot
+    return Hot(ids, hot.owner, np.concatenate(found), 0)
+
+
 def values_of(view: View, value: str) -> list[NDArray[np.int64]] | None:
     """List, column by column, the values that an int64 value (n, k) can have; None if unknown."""
     node = view.nodes.get(value)
