@@ -23,6 +23,7 @@ from preproc.export import export_pipeline
 from preproc.export.conversion import convert
 from preproc.graph import fast, fuse, pack, restructure
 from preproc.graph.fusion import DETAILS, STRUCTURE
+from preproc.graph.fusion.origins import Origin, Step
 from preproc.graph.view import View
 from preproc.runtime import open_session, prove
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
@@ -174,6 +175,24 @@ def test_fusing_takes_nodes_away(name: str, graphs: Mapping[str, onnx.ModelProto
     assert len(fuse(graphs[name]).graph.node) < 0.85 * len(graphs[name].graph.node)
 
 
+def test_a_bound_is_the_last_number_on_its_side() -> None:
+    """Held to the steps themselves, at the bound and right behind it."""
+    draw = np.random.default_rng(2)
+    center, scale = draw.normal(size=200) * 1e3, 10.0 ** draw.integers(-8, 9, 200)
+    steps = (Step("Sub", center), Step("Div", scale), Step("Cast", np.zeros(200, np.float32)))
+    every = np.arange(200)
+    origin = Origin("x", every, steps)
+    limits = np.where(every % 9 == 0, np.finfo(np.float64).max, draw.normal(size=200))
+    bounds = origin.bounds(limits, every)
+
+    def made(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            return ((numbers - center) / scale).astype(np.float32)
+
+    assert (made(bounds) <= limits).all()
+    assert (made(np.nextafter(bounds, np.inf)) > limits).all()
+
+
 def test_nodes_do_not_grow_with_columns() -> None:
     counts = [
         len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
@@ -218,13 +237,29 @@ def other_words(run: Callable[[View], None]) -> Callable[[View], None]:
     return spoiled
 
 
+def blind(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass make rules that mark nothing."""
+
+    def spoiled(view: View) -> None:
+        before = set(view.nodes)
+        run(view)
+        for name in set(view.nodes) - before:
+            for item in view.nodes[name].attribute:
+                if item.name == "leaf_weights":
+                    marks = numpy_helper.to_array(item.t)
+                    item.t.CopyFrom(numpy_helper.from_array(np.zeros_like(marks), item.name))
+
+    return spoiled
+
+
 @pytest.mark.parametrize(
     ("half", "name", "spoil"),
     [
+        (STRUCTURE, "short_refusals", blind),
         (STRUCTURE, "trees_on_inputs", other_words),
         (DETAILS, "short_exponentials", nudged),
     ],
-    ids=["trees", "exponential"],
+    ids=["refusals", "trees", "exponential"],
 )
 def test_the_gate_refuses_a_spoiled_pass(
     half: dict[str, Any],

@@ -5,6 +5,9 @@ make is one on what they are made of, at a bound that `Origin` finds. A missing 
 its filling would go. A one-hot column says whether a number is one value, and so does a comparison
 with any number that finds the same value, such as a word's place in the vocabulary of all columns.
 
+Forests that count, on features that are cast to float32, stay behind these casts instead, and in
+float32: smaller nodes and features are worth more to deep trees than fewer operations before them.
+
 Why all nodes ask ``>``: the runtime keeps the branch for *no* right behind its node, and looks the
 rule up at each node where they differ. Few rows have the word that is asked for, so nearly every
 step of a chain of words is one to the neighbour: a deep forest takes half the time.
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from preproc.graph.builder import ML
-from preproc.graph.fusion.origins import Origin, Step, origin_of
+from preproc.graph.fusion.origins import Floats, Origin, Step, origin_of
 from preproc.graph.fusion.words import Hot, hot_of, in_vocabulary
 from preproc.graph.view import View, attributes_of
 
@@ -30,6 +33,11 @@ _DTYPES: Final[Mapping[int, type[np.floating[Any]]]] = {
 }
 _AT_MOST: Final = 0
 _MORE: Final = 3
+_MOVED: Final = 5
+"""What it costs to move a number, in comparisons."""
+_SUM: Final = 1
+_COUNTED: Final = 2**24
+"""Below it every whole number is a float32."""
 _SIDES: Final = (
     ("nodes_truenodeids", "nodes_falsenodeids"),
     ("nodes_trueleafs", "nodes_falseleafs"),
@@ -58,9 +66,11 @@ def _rewrite(view: View, node: onnx.NodeProto) -> None:
     while (cast := view.maker(value, "Cast")) is not None and hot_of(view, value) is None:
         casts = (_DTYPES.get(attributes_of(cast)["to"]), *casts)
         value = cast.input[0]
-    join = view.maker(value, "Concat")
-    parts = [_part(view, part, casts) for part in ([value] if join is None else join.input)]
     told = attributes_of(node)
+    is_short = casts == (np.float32, np.float64) and _is_counting(told)
+    join = view.maker(value, "Concat")
+    names = [value] if join is None else list(join.input)
+    parts = [_part(view, name, casts, is_short=is_short) for name in names]
     is_plain = not np.any(numpy_helper.to_array(told["nodes_modes"]) != _AT_MOST)
     if not is_plain or not all(parts) or view.kinds.get(node.input[0]) != onnx.TensorProto.DOUBLE:
         return
@@ -70,27 +80,61 @@ def _rewrite(view: View, node: onnx.NodeProto) -> None:
         np.array(numpy_helper.to_array(told["nodes_splits"])),
         np.array(told.get("nodes_missing_value_tracks_true", [0] * count)) > 0,
     )
-    moved = _moved(view, [part for part in parts if part is not None], splits)
+    known = [part for part in parts if part is not None]
+    kind = onnx.TensorProto.FLOAT if is_short else onnx.TensorProto.DOUBLE
+    values = _moved(view, known, splits, kind)
+    joined = values[0] if len(values) == 1 else view.add("Concat", *values, axis=1)
+    dtype = np.float32 if is_short else np.float64
     modes = np.full(count, _MORE, np.uint8)
     told |= {
         "nodes_featureids": splits.feature.tolist(),
-        "nodes_splits": numpy_helper.from_array(splits.limit, "nodes_splits"),
+        "nodes_splits": numpy_helper.from_array(_rounded_down(splits.limit, dtype), "splits"),
         "nodes_modes": numpy_helper.from_array(modes, "nodes_modes"),
         "nodes_missing_value_tracks_true": (~splits.is_missing_true).astype(int).tolist(),
     }
     for true, false in _SIDES:
         told[true], told[false] = told[false], told[true]
-    joined = moved[0] if len(moved) == 1 else view.add("Concat", *moved, axis=1)
-    view.rename(node, view.add("TreeEnsemble", joined, domain=ML, **told))
+    if not is_short:
+        view.rename(node, view.add("TreeEnsemble", joined, domain=ML, **told))
+        return
+    weights = np.asarray(numpy_helper.to_array(told["leaf_weights"]), np.float32)
+    told["leaf_weights"] = numpy_helper.from_array(weights, "leaf_weights")
+    counted = view.add("TreeEnsemble", joined, domain=ML, **told)
+    view.rename(node, view.add("Cast", counted, to=onnx.TensorProto.DOUBLE))
+
+
+def _is_counting(told: Mapping[str, Any]) -> bool:
+    """Whether the leaves hold whole numbers whose sum is a float32 in any order."""
+    weights = np.asarray(numpy_helper.to_array(told["leaf_weights"]))
+    most = np.abs(weights).max() * len(told["tree_roots"])
+    return bool(
+        (weights == np.round(weights)).all()
+        and most < _COUNTED
+        and told["aggregate_function"] == _SUM
+    )
+
+
+def _rounded_down(limits: NDArray[np.float64], dtype: type[np.floating[Any]]) -> Floats:
+    """Give the largest numbers of a dtype that are at most the limits."""
+    with np.errstate(over="ignore"):
+        near = limits.astype(dtype)
+    down: Floats = np.where(near > limits, np.nextafter(near, dtype(-np.inf)), near)
+    return down
 
 
 def _part(
-    view: View, value: str, casts: Sequence[type[np.floating[Any]] | None]
+    view: View, value: str, casts: Sequence[type[np.floating[Any]] | None], *, is_short: bool
 ) -> Hot | Origin | None:
     """Read some features as one-hot columns or as what they are made of; None where that fails."""
-    hot, origin = hot_of(view, value), origin_of(view, value)
+    hot = hot_of(view, value)
     if hot is not None:
         return in_vocabulary(view, hot)
+    origin = (
+        Origin(value, np.arange(view.widths.get(value, 0)), ())
+        if is_short
+        else origin_of(view, value)
+    )
+    casts = () if is_short else casts
     steps = [Step("Cast", np.zeros(len(origin.columns), one)) for one in casts if one is not None]
     is_float64 = view.kinds.get(origin.value) == onnx.TensorProto.DOUBLE
     if not is_float64 or not len(origin.columns) or len(steps) < len(casts):
@@ -98,8 +142,8 @@ def _part(
     return Origin(origin.value, origin.columns, (*origin.steps, *steps))
 
 
-def _moved(view: View, parts: Sequence[Hot | Origin], splits: _Splits) -> list[str]:
-    """Move the splits to other features; give the values that hold these, in order."""
+def _moved(view: View, parts: Sequence[Hot | Origin], splits: _Splits, kind: int) -> list[str]:
+    """Move the splits to other features; give the values that hold these, in order and cast."""
     values: dict[str, int] = {}
     start = total = 0
     feature = splits.feature.copy()
@@ -111,23 +155,45 @@ def _moved(view: View, parts: Sequence[Hot | Origin], splits: _Splits) -> list[s
         if not len(mine):
             continue
         if isinstance(part, Hot):
-            values[_columns(view, part, used)] = total
-            splits.feature[mine] = total + at
-            total += len(used)
+            value, wide, places = _columns(view, part, used, kind)
+            values[value] = total
+            splits.feature[mine] = total + places[at]
+            total += wide
             continue
         if part.value not in values:
             values[part.value] = total
             total += view.widths[part.value]
         splits.feature[mine] = values[part.value] + part.columns[used][at]
         _move(splits, part, mine, used[at])
-    return list(values)
+    is_short = kind == onnx.TensorProto.FLOAT
+    plain = {part.value for part in parts if isinstance(part, Origin)} if is_short else set()
+    return [view.add("Cast", one, to=kind) if one in plain else one for one in values]
 
 
-def _columns(view: View, hot: Hot, used: NDArray[np.int64]) -> str:
-    """Make those one-hot columns that are asked for."""
-    spread = view.add("Gather", hot.position, hot.owner[used], axis=1)
-    equal = view.add("Equal", spread, hot.number[used].reshape(1, -1))
-    return view.add("Cast", equal, to=onnx.TensorProto.DOUBLE)
+def _columns(
+    view: View, hot: Hot, used: NDArray[np.int64], kind: int
+) -> tuple[str, int, NDArray[np.int64]]:
+    """Make those one-hot columns that are asked for; give their width and each one's place.
+
+    Positions are spread over blocks of columns, not over columns: ``Gather`` moves each number by
+    a call of its own, which costs five times what a comparison does. What is left of a block is
+    compared with zero, and no split asks for it.
+    """
+    owner, number = hot.owner[used], hot.number[used]
+    owners, counts = np.unique(owner, return_counts=True)
+    sizes = np.arange(1, counts.max() + 1)
+    blocks = np.ceil(counts / sizes[:, np.newaxis]).astype(int)
+    best = int(np.argmin(blocks.sum(axis=1) * (_MOVED + sizes)))
+    size, mine = int(sizes[best]), blocks[best]
+    first = np.repeat(np.cumsum(mine) - mine, counts) * size
+    places = first + np.arange(len(used)) - np.repeat(np.cumsum(counts) - counts, counts)
+    asked = np.zeros(mine.sum() * size, np.int64)
+    asked[places] = number
+    spread = view.add("Gather", hot.position, np.repeat(owners, mine).reshape(-1, 1), axis=1)
+    equal = view.add("Equal", spread, asked.reshape(1, -1, size))
+    shape = np.array([0, len(asked)])
+    columns = view.add("Reshape", view.add("Cast", equal, to=kind), shape)
+    return columns, len(asked), places
 
 
 def _move(splits: _Splits, origin: Origin, mine: NDArray[np.int64], at: NDArray[np.int64]) -> None:

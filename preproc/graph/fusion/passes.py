@@ -19,8 +19,8 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
     "columns_from_parts": columns_from_parts,
     "short_refusals": short_refusals,
     "weights_by_word": weights_by_word,
-    "trees_on_inputs": trees_on_inputs,
     "counted_leaves": counted_leaves,
+    "trees_on_inputs": trees_on_inputs,
     "tables_of_tables": tables_of_tables,
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
