@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
-from preproc.graph.builder import checked_model
+from preproc.graph.builder import MARK, checked_model
 from preproc.graph.pruning import pruned
 
 
@@ -97,7 +97,7 @@ class View:
         return node if node is not None and node.op_type == op_type else None
 
     def rename(self, node: onnx.NodeProto, value: str) -> None:
-        """Let a value take the place of what a node makes, wherever that is taken."""
+        """Let a value take the place of what a node makes, wherever that is taken or marked."""
         (old,) = node.output[-1:]
         outputs = {output.name for output in self.public.graph.output}
         if old in outputs:
@@ -107,6 +107,9 @@ class View:
             for at, name in enumerate(other.input):
                 if name == old:
                     other.input[at] = value
+            function, mark, argument = other.doc_string.partition(MARK)
+            if argument == old:
+                other.doc_string = f"{function}{mark}{value}"
         del self.nodes[old]
 
     def replace(self, node: onnx.NodeProto, op_type: str, inputs: Sequence[str]) -> None:
