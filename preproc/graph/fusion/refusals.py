@@ -7,6 +7,9 @@ none, and the remainder gives the number back. Its square root is NaN where a ru
 +0 where none is, which may be subtracted from any number. As an index it counts from the end of a
 table, where poisoned labels stand; it is at least as far from zero as a table of labels is long.
 
+Where all rules refuse infinities, the inputs are asked for bounds, see `bounds`; that number comes
+from there.
+
 Why not ``Where``: its kernel takes three times as long as one that adds.
 """
 
