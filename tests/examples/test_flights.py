@@ -61,6 +61,11 @@ def flights() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
+def unjoined() -> pd.DataFrame:
+    return read_flights(data_folder())
+
+
+@pytest.fixture(scope="module")
 def parts(flights: pd.DataFrame) -> Split:
     return split(flights)
 
@@ -131,11 +136,10 @@ def test_weather_is_the_last_that_was_available(
 
 @pytest.mark.parametrize("minutes", [0, 10, 130], ids=["observed", "hour later", "hour earlier"])
 def test_another_publishing_delay_is_noticed(
-    minutes: int, printed: list[Printed], reports: list[Report]
+    minutes: int, unjoined: pd.DataFrame, printed: list[Printed], reports: list[Report]
 ) -> None:
-    folder = data_folder()
-    weather = read_weather(folder, publishing_delay=timedelta(minutes=minutes))
-    joined = join_weather(read_flights(folder), weather)
+    weather = read_weather(data_folder(), publishing_delay=timedelta(minutes=minutes))
+    joined = join_weather(unjoined, weather)
     assert len(disagreements(joined, printed, reports)) > SAMPLE_ROWS // 2
 
 
