@@ -24,6 +24,7 @@ BOOL, INT32, FLOAT = (
 )
 COMPARISONS: Final = frozenset(["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"])
 _LARGEST: Final = np.iinfo(np.int32).max
+_ARITHMETIC: Final = frozenset(["Add", "Div", "Mod", "Mul", "Pow", "Sub"])
 _FLOATS: Final = frozenset([onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE])
 _PREPARED: Final = frozenset(
     [
@@ -168,6 +169,8 @@ class Device:
         function = node.doc_string.partition(MARK)[0]
         if is_light and (kind in WHOLE or is_test or function or is_own or self._is_plain(name)):
             return self._sent(name)
+        if not is_light and kind in WHOLE:
+            self._check_fits(node)
         rule = self.rules.get(function or (node.domain, node.op_type))
         made = rule(self, node) if rule else None
         if made is None and (not is_light or kind == onnx.TensorProto.STRING):
@@ -179,6 +182,15 @@ class Device:
         fixed = [self.view.constants[name] for name in node.input if name in self.view.constants]
         is_within = any(np.abs(one).max(initial=0) < _LARGEST for one in fixed)
         return self._is_whole(node.input[0]) and is_within
+
+    def _check_fits(self, node: onnx.NodeProto) -> None:
+        """Refuse whole arithmetic with numbers that the host would have to cut to int32."""
+        if node.op_type not in _ARITHMETIC:
+            return
+        for name in filter(self.crossings.is_light, node.input):
+            fixed = self.view.constants.get(name)
+            if fixed is None or np.abs(fixed).max(initial=0) >= _LARGEST:
+                raise refused(node, "a device computes with whole numbers of 32 bits")
 
     def _is_whole(self, name: str) -> bool:
         """Whether a value holds whole numbers: codes, or bins among the floats."""

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingRegressor, RandomForestClassifier
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from preproc.errors import BackendError
 from preproc.export.conversion import convert
@@ -187,6 +187,48 @@ def test_what_cannot_be_lowered_is_refused_by_name(model: Any, message: str) -> 
     with pytest.raises(BackendError) as caught:
         lower(graph.model)
     assert str(caught.value) == message
+
+
+def _clock(frame: pd.DataFrame) -> pd.DataFrame:
+    """Read a clock with its zone, and whole numbers of more than 32 bits, in whole arithmetic."""
+    clock = frame["at"].dt.tz_convert("America/New_York").dt
+    wide = frame["wide"]
+    return pd.DataFrame(
+        {
+            "hour": clock.hour,
+            "weekday": clock.day_of_week,
+            "rest": wide % 7,
+            "is large": (wide > 3_000_000_000).astype(float),
+            "is early": (frame["other"] > wide).astype(float),
+        }
+    )
+
+
+def _times(rows: int, seed: int) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "at": pd.to_datetime(draw.integers(0, 2**31, rows), unit="s", utc=True),
+            "wide": draw.integers(2**31, 2**33, rows),
+            "other": draw.integers(2**31, 2**33, rows),
+        }
+    )
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), RandomForestClassifier(5, random_state=0)])
+def test_calendars_and_whole_numbers_of_64_bits_are_the_hosts(model: Any) -> None:
+    frame = _times(200, 0)
+    target = _clock(frame).to_numpy() @ [1, 2, 3, 30, 20] > 50
+    fitted = make_pipeline(FunctionTransformer(_clock), StandardScaler(), model).fit(frame, target)
+    graph = convert(fitted, frame)
+    halves, fresh = lower(graph.model), _times(ROWS, 1)
+    got = run(halves, fed(graph, fresh))["probabilities"]
+    assert "Mod" in {node.op_type for node in halves.host.graph.node}
+    assert {node.op_type for node in halves.device.graph.node} <= ON_EVERY_DEVICE
+    assert np.abs(got - fitted.predict_proba(fresh)).max() < 4e-6
+    for name in fresh:  # so every column is looked at, beyond 32 bits
+        moved = fresh.assign(**{str(name): fresh[name].iloc[::-1].array})
+        assert np.abs(got - fitted.predict_proba(moved)).max() > 0.1
 
 
 def test_look_ups_alone_leave_nothing_for_a_device() -> None:

@@ -8,9 +8,12 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from preproc import Artifact, BackendError, ParityError, RefusedRows
+from preproc.export import export_pipeline
 from preproc.parity import spoil
 from preproc.runtime import Session, open_session, prove
 from preproc.runtime.gate import judge
@@ -117,6 +120,40 @@ def test_the_gate_objects_to_a_device_that_computes_something_else(
         pytest.raises(ParityError, match="float32 device, worst"),
     ):
         prove(session, boosting_artifact)
+
+
+def _calendar(frame: pd.DataFrame) -> pd.DataFrame:
+    clock = frame["at"].dt.tz_convert("America/New_York").dt
+    angle = 2 * np.pi * clock.hour / 24
+    return pd.DataFrame({"weekday": clock.day_of_week, "sine": np.sin(angle), "hour": clock.hour})
+
+
+@pytest.fixture(scope="module")
+def dated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A linear model of times, whose calendar no device could compute."""
+    times = pd.date_range("2024-01-01", periods=60, freq="4001min", tz="UTC")
+    frame = pd.DataFrame({"at": times})
+    late = _calendar(frame)["hour"] > 11
+    steps = FunctionTransformer(_calendar), StandardScaler(), LogisticRegression()
+    fitted = make_pipeline(*steps).fit(frame, late)
+    return export_pipeline(fitted, frame, repository=tmp_path_factory.mktemp("dated"), name="dated")
+
+
+@pytest.mark.parametrize("backend", ["webgpu", "openvino"])
+def test_a_model_of_times_passes_its_gate_on_devices(
+    dated_artifact: Artifact, backend: str
+) -> None:
+    with opened(dated_artifact, backend) as session:
+        assert all(verdict.is_pass for verdict in prove(session, dated_artifact))
+        placed = session.placement()
+    on_device = {one.provider.split()[0] for one in placed if one.half == "device"}
+    assert on_device == {GPU if backend == "webgpu" else "OpenVINO"}
+    model = spoil(onnx.ModelProto.FromString(dated_artifact.model), "a weight moved by 0.001")
+    with (
+        session_of(dated_artifact.contract, model, backend=backend) as session,
+        pytest.raises(ParityError, match="float32 device, worst"),
+    ):
+        prove(session, dated_artifact)
 
 
 def test_the_fast_form_is_not_cut(boosting_artifact: Artifact) -> None:
