@@ -231,6 +231,24 @@ def test_calendars_and_whole_numbers_of_64_bits_are_the_hosts(model: Any) -> Non
         assert np.abs(got - fitted.predict_proba(moved)).max() > 0.1
 
 
+def _scaled(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"p": frame[["a", "b"]].sum(axis=1).astype("int64") * frame["wide"]})
+
+
+def test_whole_numbers_that_a_device_would_cut_are_refused_by_name() -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": draw.normal(size=50), "b": draw.normal(size=50), "wide": draw.integers(0, 2**40, 50)}
+    )
+    fitted = make_pipeline(FunctionTransformer(_scaled), Ridge()).fit(frame, frame["a"])
+    with pytest.raises(BackendError) as caught:
+        lower(convert(fitted, frame).model)
+    assert str(caught.value) == (
+        "step functiontransformer: expected operations that a device half has, got Mul: a device "
+        "computes with whole numbers of 32 bits; serve this model with backend 'onnxruntime-cpu'"
+    )
+
+
 def test_look_ups_alone_leave_nothing_for_a_device() -> None:
     frame = pd.DataFrame({"plan": ["free", "pro"] * 5})
     graph = convert(OrdinalEncoder().fit(frame), frame)
