@@ -16,6 +16,7 @@ from preproc.graph.builder import MARK, ML
 from preproc.graph.device import BOOL, COMPARISONS, INT32, Device, Rule, Value, rounded_off
 from preproc.graph.device_products import linear
 from preproc.graph.device_trees import trees
+from preproc.graph.exponential import FALLING
 from preproc.graph.view import attributes_of
 
 _AXES: Final = frozenset(["ReduceMax", "ReduceMin", "ReduceSum", "Reshape", "Squeeze", "Unsqueeze"])
@@ -170,8 +171,11 @@ def _first_best(device: Device, node: onnx.NodeProto) -> Value:
 
 
 def _exponential(device: Device, node: onnx.NodeProto) -> Value:
-    source = device.value(node.doc_string.partition(MARK)[2])
+    function, _, argument = node.doc_string.partition(MARK)
+    source = device.value(argument)
     name = source.name
+    if function == FALLING:
+        name = device.op(node, "Neg", name)
     if device.dtype == "float32":
         ends = (np.array(end, np.float32) for end in (-_LARGEST_POWER, _LARGEST_POWER))
         name = device.op(node, "Clip", name, *ends)
@@ -218,6 +222,7 @@ RULES: Final[Mapping[tuple[str, str] | str, Rule]] = {
     "cosine": _function("Cos", ("float64",)),
     "erf": _function("Erf", ("float32",)),
     "exponential": _exponential,
+    FALLING: _exponential,
     "logarithm": _function("Log"),
     "sine": _function("Sin", ("float64",)),
     "tanh": _function("Tanh"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from preproc.graph.builder import MARK
+from preproc.graph.exponential import FALLING
 from preproc.graph.single import single
 from preproc.graph.view import View
 
@@ -64,6 +65,8 @@ def _call(view: View, node: onnx.NodeProto) -> None:
     one = np.array(1.0)
     if function in _FUNCTIONS:
         view.replace(node, _FUNCTIONS[function], [argument])
+    elif function == FALLING:
+        view.replace(node, "Exp", [view.add("Neg", argument)])
     elif function == "log1p":
         view.replace(node, "Log", [view.add("Add", argument, one)])
     elif function == "expm1":

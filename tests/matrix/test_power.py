@@ -59,6 +59,10 @@ LAST_DIGITS: Final = Tolerance(
     "libm", 4, 2.3e-16, "a logarithm and an exponential, rounded once each, and their product"
 )
 
+ROUNDINGS: Final = 6
+"""Two for the ULP by which the logarithms may differ, two for that of the exponentials, one each
+for the product and the quotient that take them."""
+
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_power_transforms(case: Case, tmp_path: Path) -> None:
@@ -102,7 +106,7 @@ def wrong_share(fitted: Any, rows: NDArray[np.float64]) -> float:
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_yeo_johnson_is_scipys_for_any_lambda(x: list[float], lambdas: list[float]) -> None:
     rows = np.repeat(np.array(x)[:, None], 3, axis=1)
-    assert wrong_share(fitted_with(np.array(lambdas), "yeo-johnson"), rows) <= 4
+    assert wrong_share(fitted_with(np.array(lambdas), "yeo-johnson"), rows) <= ROUNDINGS
 
 
 @given(
@@ -112,7 +116,7 @@ def test_yeo_johnson_is_scipys_for_any_lambda(x: list[float], lambdas: list[floa
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_box_cox_is_scipys_for_any_lambda(x: list[float], lambdas: list[float]) -> None:
     rows = np.repeat(np.array(x)[:, None], 3, axis=1)
-    assert wrong_share(fitted_with(np.array(lambdas), "box-cox"), rows) <= 4
+    assert wrong_share(fitted_with(np.array(lambdas), "box-cox"), rows) <= ROUNDINGS
 
 
 @pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
@@ -120,7 +124,7 @@ def test_special_lambdas_meet_special_values(method: str) -> None:
     rows = np.array([1e-300, 5e-324, 1e-8, 0.3, 1.0, 7.0, 1e9, 1e300, 1.7e308])
     rows = np.concatenate([rows, -rows, [0.0, -0.0]]) if method == "yeo-johnson" else rows
     fitted = fitted_with(np.array(SPECIAL), method)
-    assert wrong_share(fitted, np.repeat(rows[:, None], len(SPECIAL), axis=1)) <= 4
+    assert wrong_share(fitted, np.repeat(rows[:, None], len(SPECIAL), axis=1)) <= ROUNDINGS
 
 
 def test_box_cox_refuses_rows_that_are_not_positive() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.export.answers import Answer, class_names, label_answer
-from preproc.export.converters.products import exponential_of, with_nan
+from preproc.export.converters.products import exponential_of
 from preproc.export.scope import Scope
 from preproc.export.table import Decided
 from preproc.graph import logistic, pairwise_sum
@@ -40,7 +40,7 @@ def largest(scope: Scope, value: str) -> str:
 
 def logistic_of(scope: Scope, value: str) -> str:
     """Compute scipy's ``expit`` of a value that may hold NaN."""
-    return with_nan(scope, value, lambda safe: logistic(scope.graph, safe, scope=scope.path))
+    return logistic(scope.graph, value, scope=scope.path)
 
 
 def softmax_of(scope: Scope, value: str, width: int) -> str:

@@ -13,7 +13,7 @@ from preproc.export.answers import (
     probabilities_answer,
     scores_answer,
 )
-from preproc.export.converters.choices import softmax_of
+from preproc.export.converters.choices import logistic_of, softmax_of
 from preproc.export.converters.cluster_labels import doubt_ties
 from preproc.export.converters.decompose import checked
 from preproc.export.converters.likelihood import difference, first_largest, shifted
@@ -21,7 +21,7 @@ from preproc.export.converters.linear import with_complement
 from preproc.export.converters.products import at_least_zero, product, squared_norms
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, Table, least_certain
-from preproc.graph import logistic, ordered_sum, pairwise_sum
+from preproc.graph import ordered_sum, pairwise_sum
 
 if TYPE_CHECKING:
     from preproc.signature import Origin
@@ -170,11 +170,3 @@ def _discriminated(
     else:
         answer = scores_answer(scores, decided, names=class_names(classes))
     return label, replace(probabilities_answer(value, classes, decided), scale=scale), answer
-
-
-def logistic_of(scope: Scope, scores: str) -> str:
-    """Apply the logistic function to what may be NaN."""
-    is_nan = scope.op("IsNaN", scores)
-    safe = scope.op("Where", is_nan, np.array(0.0), scores)
-    made = logistic(scope.graph, safe, scope=scope.path)
-    return scope.op("Where", is_nan, np.array(np.nan), made)

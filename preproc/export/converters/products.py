@@ -81,7 +81,7 @@ def with_nan(scope: Scope, value: str, function: Callable[[str], str]) -> str:
 
 def exponential_of(scope: Scope, value: str) -> str:
     """Compute e to the power of a value that may hold NaN."""
-    return with_nan(scope, value, lambda safe: exponential(scope.graph, safe, scope=scope.path))
+    return exponential(scope.graph, value, scope=scope.path)
 
 
 def limits_of(block: Block) -> NDArray[np.float64]:

@@ -27,18 +27,6 @@ Emulation = Callable[..., str]
 _LN2: Final = math.log(2)
 
 
-def _on_numbers(function: Emulation) -> Callable[..., str]:
-    """Keep NaN away from a function that takes none, and give it back."""
-
-    def whole(tracer: Tracer, x: str) -> str:
-        is_nan = tracer.op("IsNaN", x)
-        safe = tracer.op("Where", is_nan, np.array(1.0), x)
-        value = function(tracer.scope.graph, safe, scope=tracer.scope.path)
-        return tracer.op("Where", is_nan, x, value)
-
-    return whole
-
-
 def _plain(function: Emulation) -> Callable[..., str]:
     def whole(tracer: Tracer, x: str) -> str:
         return function(tracer.scope.graph, x, scope=tracer.scope.path)
@@ -46,7 +34,7 @@ def _plain(function: Emulation) -> Callable[..., str]:
     return whole
 
 
-_exp, _log = _on_numbers(exponential), _on_numbers(logarithm)
+_exp, _log = _plain(exponential), _plain(logarithm)
 _sine, _cosine = _plain(sine), _plain(cosine)
 
 
@@ -57,7 +45,7 @@ def _tangent(tracer: Tracer, x: str) -> str:
 def _sinh(tracer: Tracer, x: str) -> str:
     """Compute (u + u / (u + 1)) / 2 of u = e^|x| - 1, which keeps all bits near zero."""
     size = tracer.op("Min", tracer.op("Abs", x), np.array(708.0))
-    grown = _on_numbers(expm1)(tracer, size)
+    grown = _plain(expm1)(tracer, size)
     half = tracer.op("Add", grown, tracer.op("Div", grown, tracer.op("Add", grown, np.array(1.0))))
     near = tracer.op("Mul", half, np.array(0.5))
     value = tracer.op("Where", _is_large(tracer, x), _half_exponential(tracer, x), near)
@@ -204,13 +192,13 @@ ROUNDED: Final[Mapping[str, Callable[..., str]]] = {
     "cosh": _rounded(_cosh),
     "exp": _rounded(_exp),
     "exp2": _rounded(_exp2),
-    "expm1": _rounded(_on_numbers(expm1)),
+    "expm1": _rounded(_plain(expm1)),
     "float_power": _real_power,
     "hypot": _rounded(_hypotenuse),
     "log": _rounded(_log),
-    "log10": _rounded(_on_numbers(decimal_logarithm)),
-    "log1p": _rounded(_on_numbers(log1p)),
-    "log2": _rounded(_on_numbers(binary_logarithm)),
+    "log10": _rounded(_plain(decimal_logarithm)),
+    "log1p": _rounded(_plain(log1p)),
+    "log2": _rounded(_plain(binary_logarithm)),
     "power": _power,
     "sin": _rounded(_sine),
     "sinh": _rounded(_sinh),

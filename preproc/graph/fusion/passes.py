@@ -8,8 +8,6 @@ import onnx
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import trees_on_inputs
-from preproc.graph.fusion.exponentials import short_exponentials
-from preproc.graph.fusion.guards import without_guards
 from preproc.graph.fusion.leftovers import tables_of_tables, without_copies
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
@@ -25,8 +23,6 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
-    "short_exponentials": short_exponentials,
-    "without_guards": without_guards,
     "without_copies": without_copies,
 }
 """Those after it: how it computes."""
