@@ -18,8 +18,8 @@ from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Decided, Feature
 from preproc.graph import exponential, ordered_sum, paired_sum
 
-BLOCK: Final = 32
-"""Summands of one ``MatMul``; up to here its bits are those of OpenBLAS for most shapes."""
+BLOCK: Final = 256
+"""Summands of one ``MatMul``; up to here its bits are OpenBLAS's for any batch of several rows."""
 MAX_CELLS: Final = 2048
 """Products a row that a sparse product holds at once."""
 _MARGIN: Final = 1 + 1e-9
