@@ -73,6 +73,7 @@ def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int
             part = scope.op("Concat", lanes, part, axis=2)
             column = np.concatenate([np.ones((_LANES, 1, 1)), column], axis=1)
         lanes = scope.op("MatMul", part, np.ascontiguousarray(column))
-    pair = [scope.op("Gather", lanes, np.array(at), axis=0) for at in range(_LANES)]
-    halves = [scope.op("Add", pair[at], pair[at + 2]) for at in (0, 1)]
-    return scope.op("Add", *halves)
+    # Each of these sums has two summands, which have one order.
+    pairs = scope.op("Reshape", lanes, np.array([2, 2, -1, 1]))
+    halves = scope.op("ReduceSum", pairs, np.array([0]), keepdims=0)
+    return scope.op("ReduceSum", halves, np.array([0]), keepdims=0)
