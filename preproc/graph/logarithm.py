@@ -44,11 +44,22 @@ def logarithm(graph: GraphBuilder, x: str, *, scope: str) -> str:
     )
 
 
-def log1p(graph: GraphBuilder, x: str, *, scope: str) -> str:
+def log1p(graph: GraphBuilder, x: str, *, scope: str, is_distance: bool = False) -> str:
     """Compute log(1 + x), keeping all bits where x is small.
 
-    What the sum loses, over the sum, is what the logarithm lacks. Parameters and result as for
-    `logarithm`, but within 1 ULP of the true value; -1 gives -infinity, less gives NaN.
+    What the sum loses, over the sum, is what the logarithm lacks. Result as for `logarithm`, but
+    within 1 ULP of the true value.
+
+    Parameters
+    ----------
+    graph
+        Builder that receives the nodes.
+    x
+        Name of a float64 value of any shape. -1 gives -infinity, less gives NaN.
+    scope
+        Path of the step.
+    is_distance
+        Whether x is at least 0 and not infinite, or the answer does not count.
     """
 
     def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
@@ -56,10 +67,13 @@ def log1p(graph: GraphBuilder, x: str, *, scope: str) -> str:
 
     one = np.array(1.0)
     grown = op("Add", x, one)
-    # Infinity less itself and zero over itself would be NaN.
-    bounded = op("Min", x, np.array(_ONE_IS_NOTHING))
-    lost = op("Sub", bounded, op("Sub", op("Min", grown, np.array(_ONE_IS_NOTHING)), one))
-    lacks = op("Div", lost, op("Max", grown, np.array(_LEAST)))
+    small, sum_of_small, divisor = x, grown, grown
+    if not is_distance:  # infinity less itself and zero over itself would be NaN
+        small, sum_of_small = (
+            op("Min", one_of, np.array(_ONE_IS_NOTHING)) for one_of in (x, grown)
+        )
+        divisor = op("Max", grown, np.array(_LEAST))
+    lacks = op("Div", op("Sub", small, op("Sub", sum_of_small, one)), divisor)
     return graph.mark(op("Add", logarithm(graph, grown, scope=scope), lacks), "log1p", x)
 
 

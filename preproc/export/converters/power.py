@@ -81,15 +81,17 @@ def _yeo_johnson(scope: Scope, x: str, lambdas: NDArray[np.float64]) -> str:
     below = 2 - lambdas
     is_upper = scope.op("GreaterOrEqual", x, np.array(0.0))
     power = scope.op("Where", is_upper, scope.row(lambdas), scope.row(below))
-    logarithms = log1p(scope.graph, scope.op("Abs", x), scope=scope.path)
+    logarithms = log1p(scope.graph, scope.op("Abs", x), scope=scope.path, is_distance=True)
     grown = expm1(scope.graph, scope.op("Mul", power, logarithms), scope=scope.path)
-    value = scope.op("Div", grown, power)
+    signed = scope.op("Where", is_upper, scope.row(lambdas), scope.row(-below))
+    value = scope.op("Div", grown, signed)
     plain = [np.abs(lambdas) < _EPS, np.abs(lambdas - 2) <= _EPS]
     if np.any(plain):
         upper, lower = (row.reshape(1, -1).astype(np.int64) for row in plain)
         is_plain = scope.cast(scope.op("Where", is_upper, upper, lower), "bool")
+        logarithms = scope.op("Where", is_upper, logarithms, scope.op("Neg", logarithms))
         value = scope.op("Where", is_plain, logarithms, value)
-    return scope.op("Where", is_upper, value, scope.op("Neg", value))
+    return value
 
 
 def _yeo_johnson_by_power(scope: Scope, x: str, lambdas: NDArray[np.float64]) -> str:
