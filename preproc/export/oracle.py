@@ -125,7 +125,7 @@ class Oracle:
         """Tell how scikit-learn refuses data of training's kind, None where it answers."""
         try:
             self.ask(data, key)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
             return f"{type(error).__name__}: {str(error).splitlines()[0]}"
         return None
 

@@ -228,7 +228,7 @@ def _answered(evidence: Evidence, name: str, rows: Columns) -> VectorSet:
     for _, output in evidence.outputs:
         try:
             answer = evidence.oracle.answer(rows, output.key)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise _one_sided(evidence, name, rows, output, error) from error
         answers[output.name] = as_output(output, answer)
     answers[ROW_ERROR] = np.zeros(len(next(iter(rows.values()))), np.int32)

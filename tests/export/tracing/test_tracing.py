@@ -221,6 +221,24 @@ def test_times_text_and_numbers_go_from_the_frame_to_the_answer(tmp_path: Path) 
         assert np.array_equal(answer["label"], want)
 
 
+def test_a_clock_east_of_utc_ends_before_the_calendar_does_and_is_refused_there(
+    tmp_path: Path,
+) -> None:
+    """Python's dates end with the year 9999; pandas then says OverflowError."""
+
+    def hour(X: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"hour": X["at"].dt.tz_convert("Europe/Berlin").dt.hour.astype(float)})
+
+    starts = pd.date_range("2024-01-01", periods=60, freq="7h", tz="UTC", unit="us")
+    data = pd.DataFrame({"at": starts})
+    step = FunctionTransformer(hour).fit(data)
+    artifact = export_pipeline(step, data, repository=tmp_path, name="east")
+    said = [entry["scikit-learn"] for entry in artifact.certificate["refusals"]]
+    assert "OverflowError: date value out of range" in said
+    with open_session(str(artifact.path)) as session:
+        assert (session.run(data)["features"] == step.transform(data).to_numpy()).all()
+
+
 def test_another_unit_is_converted_exactly_or_refused() -> None:
     times = np.array(["2024-01-01T00:00:00.000001", "NaT"], "datetime64[us]")
     assert epoch_of("t", times, "datetime64[ns]").tolist() == [1_704_067_200_000_001_000, -(2**63)]
