@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from rich.console import Console
 
 from preproc.errors import CheckError, ParityError, PreprocError
-from preproc.page import render_page
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BREACH: Final = 1
 NOTHING_COMPARED: Final = 2
@@ -34,8 +35,10 @@ def clear_errors() -> Iterator[None]:
         raise typer.Exit(CANNOT_RUN) from error
 
 
-def wide_console() -> Console:
+def wide_console() -> "Console":
     """Open a console that cuts no table where its output is a file or a pipe."""
+    from rich.console import Console  # noqa: PLC0415  # which a server need not import
+
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
@@ -64,6 +67,8 @@ def write_files(
     if json_file is not None:
         json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if html is not None:
+        from preproc.page import render_page  # noqa: PLC0415  # as above
+
         html.write_text(render_page(page_of()), encoding="utf-8")
 
 

@@ -1,0 +1,62 @@
+"""The part of the command line that serves: serve."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from preproc.cli.terminal import clear_errors
+
+
+def serve(
+    repository: Annotated[Path, typer.Argument(help="Folder of models.")],
+    *,
+    port: Annotated[int | None, typer.Option(help="TCP port, 0 for any free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of the Prometheus page, 0 for any free one.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve on the port.")] = None,
+    spare: Annotated[
+        bool | None, typer.Option("--spare", help="Keep one more process warm for one that ends.")
+    ] = None,
+    affinity: Annotated[
+        bool | None, typer.Option("--affinity", help="Keep each process on a CPU of its own.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="What computes: onnxruntime-cpu, webgpu, cuda, ….")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="none, watch or explicit.")] = None,
+    versions: Annotated[str | None, typer.Option(help="latest, latest:2, all or 1,3.")] = None,
+    server_name: Annotated[str | None, typer.Option(help="What clients are told.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Folder of the request log.")] = None,
+    sample: Annotated[
+        float | None, typer.Option(help="Share of the requests that are logged: 0.05.")
+    ] = None,
+    allow_unproved: Annotated[
+        bool | None, typer.Option("--allow-unproved", help="Serve plain ONNX models too.")
+    ] = None,
+) -> None:
+    """Prove every model, then serve it by gRPC; PREPROC_* variables set these and many more."""
+    from preproc_server.app import serve as run_server  # noqa: PLC0415  # grpc only where needed
+    from preproc_server.settings import settings_of  # noqa: PLC0415
+
+    flags: dict[str, Any] = {
+        "repository": repository,
+        "port": port,
+        "host": host,
+        "metrics_port": metrics_port,
+        "workers": workers,
+        "spare": spare,
+        "affinity": affinity,
+        "backend": backend,
+        "mode": mode,
+        "versions": versions,
+        "server_name": server_name,
+        "log_dir": log,
+        "log_sample": sample,
+        "allow_unproved": allow_unproved,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    with clear_errors():
+        run_server(settings_of(given))
