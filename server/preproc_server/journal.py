@@ -46,6 +46,8 @@ class Journal:
     ----------
     writer
         Of the log.
+    metrics
+        Told how many rows could not be handed over.
     privacy
         What is done to values.
     key
@@ -59,6 +61,7 @@ class Journal:
     def __init__(
         self,
         writer: Writer,
+        metrics: Metrics,
         privacy: Privacy,
         *,
         key: str,
@@ -66,6 +69,7 @@ class Journal:
         clock_s: Callable[[], float] = time.time,
     ) -> None:
         self._writer = writer
+        self._metrics = metrics
         self._privacy = privacy
         self._key = key
         self._rate = rate
@@ -136,6 +140,7 @@ class Journal:
             self._writer.offer(lane, offer)
         except Exception:  # noqa: BLE001  # the call it rides on must not suffer
             _LOG.exception("model %r: a call cannot be logged", model.name)
+            self._metrics.count_logged(model.name, "failed", admitted.prepared.rows)
 
     def _new_id(self) -> str:
         return f"{self._prefix}-{next(self._numbers):x}"
@@ -204,7 +209,7 @@ def journal_of(settings: Settings, metrics: Metrics, watch: Watch | None = None)
     except OSError as error:
         fault = f"log_dir: expected a folder that can be written, got {error}"
         raise SettingsError([f"{fault}; change PREPROC_LOG_DIR or the flag"]) from error
-    return Journal(writer, privacy, key=key, rate=settings.log_sample)
+    return Journal(writer, metrics, privacy, key=key, rate=settings.log_sample)
 
 
 def signatures_of(repository: Path) -> list[Signature]:

@@ -17,6 +17,7 @@ from preproc_server.errors import SettingsError
 from preproc.artifact import Artifact
 from preproc.errors import LogError
 from preproc.skew import Part, open_log, rows_of, tables_of
+from preproc.skew.writer import Writer
 from tests.server.calling import altered, infer, one_row, request_of
 
 Columns = dict[str, NDArray[Any]]
@@ -207,6 +208,26 @@ def test_a_full_queue_drops_rows_and_counts_them(
     labels = {"model": "tiny", "fate": "queue_full"}
     dropped = server.metrics.registry.get_sample_value("preproc_log_rows_total", labels)
     assert dropped == part.counts.dropped > 0
+
+
+def test_a_call_that_cannot_be_handed_over_is_answered_told_and_counted(
+    models: Path,
+    tmp_path: Path,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no clock")
+
+    server = start(models, log_dir=tmp_path, log_sample=1.0)
+    monkeypatch.setattr(Writer, "offer", fail)
+    ask(server, ["one", "two"])
+    server.stop(0)
+    told = [record.message for record in caplog.records if record.exc_info]
+    assert told == ["model 'tiny': a call cannot be logged"] * 2
+    value = server.metrics.registry.get_sample_value
+    assert value("preproc_log_rows_total", {"model": "tiny", "fate": "failed"}) == 2
 
 
 @pytest.mark.parametrize(
