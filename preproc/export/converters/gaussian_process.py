@@ -25,6 +25,7 @@ from preproc.export.converters.training_rows import (
     checked_rows,
     rounding_of,
 )
+from preproc.export.converters.vector_product import dense_product, vector_product
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, Table, least_certain
 from preproc.graph import erf, ordered_sum
@@ -71,7 +72,7 @@ def gaussian_process_regressor(scope: Scope, fitted: Any, table: Table) -> tuple
     weights = alphas.reshape(len(rows), -1)
     deviation = np.ravel(fitted._y_train_std).astype(np.float64)  # noqa: SLF001  # no public way
     mean = np.ravel(fitted._y_train_mean).astype(np.float64)  # noqa: SLF001  # no public way
-    value = product(scope, as_matrix(scope, found, block, rows), weights)
+    value = dense_product(scope, as_matrix(scope, found, block, rows), weights)
     value = scope.op("Add", scope.op("Mul", value, scope.row(deviation)), scope.row(mean))
     bound = found.bound * np.abs(weights).sum(axis=0) * np.abs(deviation) + np.abs(mean)
     scale = float(bound.max()) if np.isfinite(bound).all() else 0.0
@@ -155,7 +156,7 @@ def _latent(scope: Scope, fitted: Any, block: Block) -> _Latent:
     found = covariance(scope, fitted.kernel_, block, rows)
     kernel = as_matrix(scope, found, block, rows)
     weights = np.asarray(fitted.y_train_ - fitted.pi_, np.float64)
-    mean = product(scope, kernel, weights.reshape(-1, 1))
+    mean = vector_product(scope, kernel, weights)
     diagonal = covariance(scope, fitted.kernel_, block, None)
     variance = scope.op("Sub", diagonal.value, _explained(scope, fitted, kernel))
     decided = least_certain(found.decided, diagonal.decided, "blas")

@@ -16,8 +16,9 @@ from preproc.export.converters.kernel import (
     pairwise_kernel,
     refuse_negative,
 )
-from preproc.export.converters.products import limits_of, product
+from preproc.export.converters.products import limits_of
 from preproc.export.converters.training_rows import Matrix, checked_rows
+from preproc.export.converters.vector_product import dense_product
 from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Decided, Table, least_certain
 
@@ -33,7 +34,7 @@ def kernel_ridge(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     duals = np.asarray(fitted.dual_coef_, np.float64)
     weights = duals.reshape(len(duals), -1)
     kernel, limits, decided = _kernel(scope, fitted, block)
-    value = product(scope, kernel, weights)
+    value = dense_product(scope, kernel, weights)
     decided = least_certain(block.decided, decided, "blas")
     scale = 0.0
     if (limits <= 2.0).all():  # noqa: PLR2004  # kernels that are shares, whatever the row

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from preproc.export.converters.products import product
 from preproc.export.scope import Scope
 
 _LANES: Final = 4
@@ -50,6 +51,13 @@ def vector_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> st
         return scope.op("MatMul", scope.op("Concat", head, tail, axis=1), np.vstack([[1], column]))
     rest = scope.op("MatMul", tail, column)
     return scope.op("Add", head, rest) if head else rest
+
+
+def dense_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
+    """Multiply (n, k), float64, by weights (k, columns), by the routine for so many columns."""
+    if weights.shape[1] == 1:
+        return vector_product(scope, value, weights[:, 0])
+    return product(scope, value, weights)
 
 
 def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
