@@ -116,9 +116,9 @@ def _is_counting(told: Mapping[str, Any]) -> bool:
 
 def _rounded_down(limits: NDArray[np.float64], dtype: type[np.floating[Any]]) -> Floats:
     """Give the largest numbers of a dtype that are at most the limits."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # infinity is the number next to the largest
         near = limits.astype(dtype)
-    down: Floats = np.where(near > limits, np.nextafter(near, dtype(-np.inf)), near)
+        down: Floats = np.where(near > limits, np.nextafter(near, dtype(-np.inf)), near)
     return down
 
 
