@@ -57,7 +57,7 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
 
 
 def _call(view: View, node: onnx.NodeProto) -> None:
-    """Let the runtime's own function compute what a chain of exact operations does.
+    """Let the runtime's own function compute what keeps its bits in any batch in the exact form.
 
     What is less one loses its small digits near zero: the absolute error stays that of one.
     """
