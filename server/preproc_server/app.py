@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2
 from preproc.runtime import Prepared, opener_of, prove
 from preproc_server.changes import Changes
 from preproc_server.errors import ListenError, SettingsError
+from preproc_server.intake import Intake, is_offered
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
 from preproc_server.pinning import pin
@@ -28,6 +29,7 @@ from preproc_server.repository import (
     Snapshot,
     local_repository,
 )
+from preproc_server.rounds import Rounds
 from preproc_server.servicer import SERVICE
 from preproc_server.services import Services
 from preproc_server.settings import Settings, unknown_variables
@@ -106,6 +108,7 @@ class Server:
             is_ready=lambda: self.repository.is_finished and not self._is_draining.is_set(),
         )
         self._health = self.services.health
+        self._intake: Intake | None = None
         self._page: Page | None = None
         self._repeated: list[Repeated] = []
         self._names: set[str] = set()
@@ -129,7 +132,10 @@ class Server:
         """
         self.services.add_to(self._grpc)
         self._listen()
+        self._intake = self._make_intake()
         self._grpc.start()
+        if self._intake is not None:
+            self._intake.start()
         self.shadow.start()
         if self.journal is not None:
             self.journal.start()
@@ -163,6 +169,8 @@ class Server:
         self.shadow.close()
         self.services.end_open_calls()
         self._grpc.stop(grace_s).wait()
+        if self._intake is not None:
+            self._intake.close()
         self._threads.shutdown(wait=False)
         if self.journal is not None:
             self.journal.close()
@@ -173,6 +181,21 @@ class Server:
     def observe(self, model: Model, prepared: Prepared, answers: Answers) -> None:
         """Hear of each answer of the models; neither waits nor raises."""
         self.shadow.observe(model, prepared, answers)
+
+    def _make_intake(self) -> Intake | None:
+        """Take calls that compute from gRPC's queue; None where they go through its server."""
+        if not self.settings.direct:
+            return None
+        if not is_offered(self._grpc):
+            _LOG.warning(
+                "direct: expected a grpcio whose queue is known, got %s; calls go through its "
+                "server, which takes longer",
+                grpc.__version__,  # type: ignore[attr-defined]  # its stubs lack it
+            )
+            return None
+        rounds = Rounds(self.services.find, self.services.guard, self._threads)
+        limit = self.settings.max_concurrent_calls
+        return Intake(self._grpc, self.services.paths, rounds.answer, limit=limit)
 
     def _listen(self) -> None:
         settings = self.settings

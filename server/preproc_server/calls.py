@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Semaphore
-from typing import Any, Final, Literal, NoReturn, Protocol
+from typing import Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 import grpc
 from google.protobuf.message import Message
@@ -110,6 +110,22 @@ class Call:
             raise ExpiredError("Request timeout expired")
 
 
+class Ended(NamedTuple):
+    """How a call ends that is not answered.
+
+    Attributes
+    ----------
+    code, text
+        Its status.
+    details
+        Trailing metadata that tell the same to programs.
+    """
+
+    code: grpc.StatusCode
+    text: str
+    details: tuple[tuple[str, bytes], ...] = ()
+
+
 class Guard:
     """Turns errors into statuses and counts every call.
 
@@ -136,11 +152,9 @@ class Guard:
             read_ns = time.perf_counter_ns()
             try:
                 call = Call(context, _ARRIVED.get() or read_ns, read_ns)
-                response = self._written(answer(request, call))
+                return self.written(method, request, answer(request, call), read_ns)
             except Exception as error:  # noqa: BLE001  # the client gets a status, whatever happens
                 self.abort(context, method, request, error, read_ns)
-            self._done(method, request, grpc.StatusCode.OK, read_ns)
-            return response
 
         return behave
 
@@ -213,11 +227,31 @@ class Guard:
         started_ns: int,
     ) -> NoReturn:
         """End a call with the status of an error."""
+        code, text, details = self.ended(method, request, error, started_ns)
+        if details:
+            context.set_trailing_metadata(details)
+        context.abort(code, text)
+
+    def ended(self, method: str, request: Any, error: Exception, started_ns: int) -> Ended:
+        """Tell how a call ends that raised an error, and count it."""
         code, text = self.word(method, error)
         self._done(method, request, code, started_ns)
-        if self._texts == "full":
-            context.set_trailing_metadata(details_of(error, code, text))
-        context.abort(code, text)
+        details = details_of(error, code, text) if self._texts == "full" else ()
+        return Ended(code, text, details)
+
+    def written(
+        self, method: str, request: Any, message: Message | bytes, started_ns: int
+    ) -> bytes:
+        """Write an answer, and count its call.
+
+        Raises
+        ------
+        AnswerSizeError
+            When it is too large to be sent.
+        """
+        content = self._written(message)
+        self._done(method, request, grpc.StatusCode.OK, started_ns)
+        return content
 
     def _written(self, message: Message | bytes) -> bytes:
         content = message if isinstance(message, bytes) else serialize(message)

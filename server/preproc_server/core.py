@@ -23,6 +23,7 @@ from preproc_server.metrics import Metrics
 from preproc_server.parameters import USUAL, Options, options_of
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.shared_memory import Regions
+from preproc_server.steps import Job, Steps
 
 
 class Admitted(NamedTuple):
@@ -96,8 +97,8 @@ def infer(
     desk: Desk,
     call: Call,
     prepared: Prepared | None = None,
-) -> bytes:
-    """Answer a batch of rows with a ``ModelInferResponse``.
+) -> Steps:
+    """Answer a batch of rows with a ``ModelInferResponse``, written.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def infer(
         When shared memory is asked for and cannot be had.
     """
     try:
-        return _answer(model, request, desk, call, prepared)
+        return (yield from _answer(model, request, desk, call, prepared))
     except Exception:
         took_ns = time.perf_counter_ns() - call.arrived_ns
         desk.statistics.count_failure(model.name, model.version, took_ns)
@@ -154,7 +155,7 @@ def _answer(
     desk: Desk,
     call: Call,
     read: Prepared | None,
-) -> bytes:
+) -> Steps:
     options = options_of(request)
     wanted = model.plan.outputs
     forms: tuple[delivery.Form, ...] = ()
@@ -171,7 +172,11 @@ def _answer(
         desk.note(model, admitted, None, call, request)
         admitted.found.refuse()
     decoded = time.perf_counter_ns()
-    answers = _compute(model, prepared, desk, call, options)
+    call.check_time(options.timeout_us)  # nobody may wait any more, before the graph or after it
+    answers = yield Job(model, prepared)
+    call.check_time(options.timeout_us)
+    if np.count_nonzero(answers[ROW_ERROR]):
+        desk.metrics.count_refused(model.name, model.session.signature.rules, answers[ROW_ERROR])
     computed = time.perf_counter_ns()
     desk.note(model, admitted, answers, call, request)
     if ROW_ERROR not in wanted and np.count_nonzero(answers[ROW_ERROR]):
@@ -216,18 +221,6 @@ def _admit(
     if found.marks:
         metrics.count_marks(model.name, found.marks)
     return Admitted(prepared, found, told)
-
-
-def _compute(
-    model: Model, prepared: Prepared, desk: Desk, call: Call, options: Options
-) -> dict[str, NDArray[Any]]:
-    """Run the graph unless nobody waits any more, before it or after it."""
-    call.check_time(options.timeout_us)
-    answers = model.run(prepared)
-    call.check_time(options.timeout_us)
-    if np.count_nonzero(answers[ROW_ERROR]):
-        desk.metrics.count_refused(model.name, model.session.signature.rules, answers[ROW_ERROR])
-    return answers
 
 
 def _usual(model: Model, answers: Answers) -> pb.ModelInferResponse:

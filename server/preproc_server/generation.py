@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import Message
 
 from preproc.errors import PreprocError
 from preproc_server.calls import Asked, Call, Guard
@@ -19,6 +18,7 @@ from preproc_server.core import Desk
 from preproc_server.prediction import Models, predict
 from preproc_server.schema import METHOD, schema_of
 from preproc_server.state import Snapshot
+from preproc_server.steps import Method, Steps, handler_of
 from preproc_server.typed import Typed, typed_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class TypedServices(grpc.GenericRpcHandler):
         self._models = models
         self._guard = guard
         self._desk = desk
-        self._methods: Mapping[str, Any] = {}
+        self._methods: Mapping[str, Method] = {}
         self.generation = Generation()
 
     def follow(self, served: Snapshot) -> None:
@@ -100,14 +100,19 @@ class TypedServices(grpc.GenericRpcHandler):
         self.generation, self._methods = generation, methods
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
-        """Find a method, None where there is none of the name."""
-        return self._methods.get(details.method)
+        """Find a method for gRPC's server, None where there is none of the name."""
+        method = self._methods.get(details.method)
+        return None if method is None else handler_of(method, self._guard)
 
-    def _method(self, service: Typed) -> "grpc.RpcMethodHandler[Any, Any]":
-        def answer(asked: Asked, call: Call) -> Message:
+    def find(self, path: str) -> Method | None:
+        """Find a method, None where there is none of the name."""
+        return self._methods.get(path)
+
+    def _method(self, service: Typed) -> Method:
+        def answer(asked: Asked, call: Call) -> Steps:
             return predict(service, self._models, asked.content, self._desk, call)
 
         def read(content: bytes) -> Asked:
             return Asked(content, service.schema.model)
 
-        return grpc.unary_unary_rpc_method_handler(self._guard.unary(METHOD, answer), read)
+        return Method(METHOD, read, answer)

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from preproc.contract import contract_to_json
 from preproc.errors import ArtifactError
 from preproc.runtime import Prepared, Session, open_session
 from preproc.runtime.backends import backend_of
+from preproc_server.batches import Pace, joined, split
 from preproc_server.door import Door, door_of
 from preproc_server.plan import Plan, plan_of
 from preproc_server.replies import Replies
@@ -68,6 +71,8 @@ class Model:
         What computes, as the backend calls it.
     replies
         Write usual answers.
+    pace
+        How long its rows take.
     """
 
     name: str
@@ -83,11 +88,38 @@ class Model:
     observe: Observe = ignore
     device: str = ""
     replies: Replies = field(default_factory=Replies)
+    pace: Pace = field(default_factory=Pace)
 
-    def run(self, prepared: Prepared) -> dict[str, NDArray[Any]]:
+    @property
+    def is_joinable(self) -> bool:
+        """Whether rows of several calls may be computed at once: a row's bits depend on it alone.
+
+        A device, the fast mode and a plain ONNX model do not promise that.
+        """
+        session = self.session
+        return self.is_proved and session.mode == "exact" and session.form in ("fused", "packed")
+
+    def expected_ns(self, rows: int) -> float:
+        """Tell how long so many rows may take, nanoseconds; infinite where that is not known."""
+        waits = self.session.form == "halves"  # for a device, which the processor's time leaves out
+        return inf if waits else self.pace.expected_ns(rows)
+
+    def run(self, prepared: Prepared) -> Answers:
         """Compute all outputs, ``row_error`` among them, and tell the observer."""
+        started_ns = time.thread_time_ns()
         answers = self.session.run_prepared(prepared)
+        self.pace.note(prepared.rows, time.thread_time_ns() - started_ns)
         self.observe(self, prepared, answers)
+        return answers
+
+    def run_joined(self, batches: Sequence[Prepared]) -> list[Answers]:
+        """Compute several batches as one, each with the answers that it has alone."""
+        started_ns = time.thread_time_ns()
+        whole = joined(batches)
+        answers = split(self.session.run_prepared(whole), batches)
+        self.pace.note(whole.rows, time.thread_time_ns() - started_ns)
+        for prepared, found in zip(batches, answers, strict=True):
+            self.observe(self, prepared, found)
         return answers
 
 

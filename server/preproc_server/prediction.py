@@ -16,6 +16,7 @@ from preproc_server.counters import Times
 from preproc_server.door import check_batch
 from preproc_server.errors import ContractError, RequestError, WireError
 from preproc_server.loading import Model
+from preproc_server.steps import Job, Steps
 from preproc_server.typed import Typed, write_predictions
 
 
@@ -29,7 +30,7 @@ class Models(Protocol):
         """Version that answers a call that names none."""
 
 
-def predict(service: Typed, models: Models, content: bytes, desk: Desk, call: Call) -> Message:
+def predict(service: Typed, models: Models, content: bytes, desk: Desk, call: Call) -> Steps:
     """Answer a ``PredictRequest``, given as bytes.
 
     Raises
@@ -50,7 +51,7 @@ def predict(service: Typed, models: Models, content: bytes, desk: Desk, call: Ca
     _check_contract(service, model, request.contract_digest, desk)
     try:
         _check_unknown(request, model.name, desk)
-        return _answer(service, model, request, desk, call)
+        return (yield from _answer(service, model, request, desk, call))
     except Exception:
         took_ns = time.perf_counter_ns() - call.arrived_ns
         desk.statistics.count_failure(model.name, model.version, took_ns)
@@ -90,7 +91,7 @@ def _check_unknown(request: Any, name: str, desk: Desk) -> None:
         desk.metrics.count_extra_columns(name, len({rule for _, rule in extra}))
 
 
-def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) -> Message:
+def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) -> Steps:
     admitted = _admit(service, model, request, desk)
     prepared, found, _ = admitted
     if found.violations:
@@ -98,7 +99,7 @@ def _answer(service: Typed, model: Model, request: Any, desk: Desk, call: Call) 
         found.refuse()
     call.check_time(0)
     decoded = time.perf_counter_ns()
-    answers = model.run(prepared)
+    answers = yield Job(model, prepared)
     computed = time.perf_counter_ns()
     desk.note(model, admitted, answers, call)
     signature = model.session.signature

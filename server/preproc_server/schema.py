@@ -145,6 +145,11 @@ def schema_of(contract: Contract) -> Schema:
     return Schema(contract.name, package, service_name(contract.name), messages, has_statuses)
 
 
+def predict_path(model: str) -> str:
+    """Give the path of a model's typed method, which its name alone decides."""
+    return f"/{package_name(model)}.{service_name(model)}/{METHOD}"
+
+
 def descriptor_of(schema: Schema) -> FileDescriptorProto:
     """Write a schema as the descriptor of a file."""
     file = FileDescriptorProto(name=schema.file_name, package=schema.package, syntax="proto3")

@@ -6,7 +6,7 @@ Methods raise the library's errors; `Guard` turns each into a status.
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from threading import Semaphore
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -21,8 +21,10 @@ from preproc_server.loading import Model
 from preproc_server.opening import open_request
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.repository import Repository
+from preproc_server.steps import Method, Steps, alone, handler_of
 
 SERVICE: Final = "inference.GRPCInferenceService"
+INFER: Final = "ModelInfer"
 DISTRIBUTION: Final = "preproc-runtime"
 EXTENSIONS: Final = (
     "binary_tensor_data",
@@ -114,17 +116,17 @@ class Servicer:
             response.model_stats.append(told)
         return response
 
-    def model_infer(self, asked: Asked, call: Call) -> bytes:
+    def model_infer(self, asked: Asked, call: Call) -> Steps:
         """Answer a batch of rows."""
         request, model, prepared = open_request(asked, lambda named: self._model(named, call))
-        return core.infer(model, request, self._desk, call, prepared)
+        return (yield from core.infer(model, request, self._desk, call, prepared))
 
     def stream_infer(
         self, request: pb.ModelInferRequest, call: Call
     ) -> pb.ModelStreamInferResponse:
         """Answer one batch of a stream."""
-        content = core.infer(self._model(request, call), request, self._desk, call)
-        response = pb.ModelInferResponse.FromString(content)
+        content = alone(core.infer(self._model(request, call), request, self._desk, call))
+        response = pb.ModelInferResponse.FromString(cast("bytes", content))
         response.parameters[FINAL].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
 
@@ -205,6 +207,7 @@ def handlers(
         method: grpc.unary_unary_rpc_method_handler(guard.unary(method, answer), read)
         for method, (answer, read) in unary_methods(servicer).items()
     }
+    methods[INFER] = handler_of(inference(servicer), guard)
     stream = guard.stream("ModelStreamInfer", servicer.stream_infer, _refused, turns, idle)
     methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
         lane.carry(stream), pb.ModelInferRequest.FromString
@@ -212,8 +215,13 @@ def handlers(
     return Service(SERVICE, methods)
 
 
+def inference(servicer: Servicer) -> Method:
+    """Give the method that most calls are for."""
+    return Method(INFER, Asked, servicer.model_infer)
+
+
 def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, Callable[[bytes], Any]]]:
-    """Name each method of one request and one response, with what reads its message."""
+    """Name each method of one request and one response, with what reads it; not the inference."""
     found: dict[str, tuple[Answer, type[Message]]] = {
         "ServerLive": (servicer.server_live, pb.ServerLiveRequest),
         "ServerReady": (servicer.server_ready, pb.ServerReadyRequest),
@@ -241,8 +249,7 @@ def unary_methods(servicer: Servicer) -> Mapping[str, tuple[Answer, Callable[[by
             pb.SystemSharedMemoryUnregisterRequest,
         ),
     }
-    methods = {name: (answer, message.FromString) for name, (answer, message) in found.items()}
-    return {**methods, "ModelInfer": (servicer.model_infer, Asked)}
+    return {name: (answer, message.FromString) for name, (answer, message) in found.items()}
 
 
 def server_version() -> str:

@@ -1,8 +1,8 @@
 """All services of one server, wired: inference, health, reflection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Semaphore
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
@@ -17,11 +17,15 @@ from preproc_server.lanes import Idle, Lane
 from preproc_server.metrics import Metrics
 from preproc_server.reflection import Exhibit, Reflection
 from preproc_server.repository import Repository, Snapshot
-from preproc_server.servicer import Servicer, handlers
+from preproc_server.schema import predict_path
+from preproc_server.servicer import INFER, SERVICE, Servicer, handlers, inference
 from preproc_server.settings import Settings
 from preproc_server.shadow import Shadow
 from preproc_server.shared_memory import Regions
+from preproc_server.steps import Method
 from preproc_server.team import Team
+
+INFERENCE: Final = f"/{SERVICE}/{INFER}"
 
 
 class Services:
@@ -105,16 +109,26 @@ class Services:
             is_ready=is_ready,
             totals=self.desk.statistics.totals if team is None else team.totals,
         )
+        self._inference = inference(self._servicer)
         repository.subscribe(self._follow)
 
     def add_to(self, server: grpc.Server) -> None:
         """Let a server answer with all of them."""
         administration = Administration(self._repository, self._findings).handlers(self.guard)
         shown = () if self.reflection is None else self.reflection.handlers()
-        inference = handlers(self._servicer, self.guard, self._streams, self._turns, self._idle)
+        infer = handlers(self._servicer, self.guard, self._streams, self._turns, self._idle)
         server.add_generic_rpc_handlers(
-            (inference, administration, self.typed, self.health.handlers(), *shown)
+            (infer, administration, self.typed, self.health.handlers(), *shown)
         )
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Methods that compute, with their services, as far as their names are known by now."""
+        return (INFERENCE, *map(predict_path, self._repository.names))
+
+    def find(self, path: str) -> Method | None:
+        """Find a method that computes, None where there is none of the name now."""
+        return self._inference if path == INFERENCE else self.typed.find(path)
 
     def end_open_calls(self) -> None:
         """End Watches, each after the last state, and streams that wait for a request."""
