@@ -190,7 +190,7 @@ class Server:
             _LOG.warning(
                 "direct: expected a grpcio whose queue is known, got %s; calls go through its "
                 "server, which takes longer",
-                grpc.__version__,  # type: ignore[attr-defined]  # its stubs lack it
+                grpc.__version__,
             )
             return None
         rounds = Rounds(self.services.find, self.services.guard, self._threads)

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.runtime import Prepared
+from preproc.artifact import Artifact
+from preproc.compare import compare
+from preproc.runtime import Prepared, Session
+
+MAX_ALONE: Final = 16
+"""Rows of a golden set that are asked one by one."""
 
 
 class Pace:
@@ -44,3 +49,29 @@ def split(
     return [
         {name: values[start:stop] for name, values in answers.items()} for start, stop in places
     ]
+
+
+def is_each_row_alone(session: Session, artifact: Artifact) -> bool:
+    """Tell whether rows of the golden sets get the same bits alone as beside others.
+
+    So does what an export made, on the CPU and in the exact mode; a device, the fast mode and a
+    graph by other hands do not promise it.
+    """
+    if session.mode != "exact" or session.form not in ("fused", "packed"):
+        return False
+    return all(_are_same(session, session.pack(vectors.inputs)) for vectors in artifact.vectors)
+
+
+def _are_same(session: Session, whole: Prepared) -> bool:
+    rows = np.linspace(0, whole.rows - 1, min(whole.rows, MAX_ALONE)).astype(int)
+    ones = [
+        Prepared(1, {name: values[row : row + 1] for name, values in whole.feeds.items()})
+        for row in rows.tolist()
+    ]
+    alone = [session.run_prepared(one) for one in ones]
+    few, all_ = session.run_prepared(joined(ones)), session.run_prepared(whole)
+    return all(
+        compare(np.concatenate([answers[name] for answers in alone]), beside).is_pass
+        for name in few
+        for beside in (few[name], all_[name][rows])
+    )

@@ -19,7 +19,7 @@ from threading import Lock, Thread
 from typing import Any, Final
 
 import grpc
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # its stubs lack it
 
 from preproc_server.calls import Ended
 

@@ -17,7 +17,7 @@ from preproc.contract import contract_to_json
 from preproc.errors import ArtifactError
 from preproc.runtime import Prepared, Session, open_session
 from preproc.runtime.backends import backend_of
-from preproc_server.batches import Pace, joined, split
+from preproc_server.batches import Pace, is_each_row_alone, joined, split
 from preproc_server.door import Door, door_of
 from preproc_server.plan import Plan, plan_of
 from preproc_server.replies import Replies
@@ -73,6 +73,9 @@ class Model:
         Write usual answers.
     pace
         How long its rows take.
+    is_joinable
+        Whether rows of several calls may be computed at once: each was seen to get the bits that
+        it gets alone.
     """
 
     name: str
@@ -89,15 +92,7 @@ class Model:
     device: str = ""
     replies: Replies = field(default_factory=Replies)
     pace: Pace = field(default_factory=Pace)
-
-    @property
-    def is_joinable(self) -> bool:
-        """Whether rows of several calls may be computed at once: a row's bits depend on it alone.
-
-        A device, the fast mode and a plain ONNX model do not promise that.
-        """
-        session = self.session
-        return self.is_proved and session.mode == "exact" and session.form in ("fused", "packed")
+    is_joinable: bool = False
 
     def expected_ns(self, rows: int) -> float:
         """Tell how long so many rows may take, nanoseconds; infinite where that is not known."""
@@ -112,7 +107,7 @@ class Model:
         self.observe(self, prepared, answers)
         return answers
 
-    def run_joined(self, batches: Sequence[Prepared]) -> list[Answers]:
+    def run_joined(self, batches: Sequence[Prepared]) -> Sequence[Answers]:
         """Compute several batches as one, each with the answers that it has alone."""
         started_ns = time.thread_time_ns()
         whole = joined(batches)
@@ -169,6 +164,7 @@ def model_of(
         is_proved,
         observe,
         session.environment()["device"],
+        is_joinable=is_proved and is_each_row_alone(session, artifact),
     )
     weakref.finalize(model, _close, session, f"model {name!r} version {version}").atexit = False
     return model

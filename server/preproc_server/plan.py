@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from preproc.errors import SignatureError
 from preproc.runtime import Prepared
 from preproc.runtime.feeding import Layout
-from preproc.signature import ROW_ERROR, Signature
+from preproc.signature import ROW_ERROR, Column, Signature
 from preproc_server import wire
 from preproc_server.errors import WireError
 from preproc_server.pb import open_inference_pb2 as pb
@@ -83,7 +83,7 @@ class Plan:
 def plan_of(model: str, signature: Signature, layout: Layout) -> Plan:
     """Make the plan of one model from its contract and the layout of its session."""
     columns = tuple(
-        Tensor(column.name, model, wire.BY_DTYPE[column.dtype], column.width)
+        Tensor(column.name, model, wire.BY_DTYPE[column.dtype], column.width, words_of(column))
         for column in signature.columns
     )
     starts: dict[str, dict[int, int]] = {matrix: {} for matrix in layout.inputs}
@@ -106,6 +106,12 @@ def plan_of(model: str, signature: Signature, layout: Layout) -> Plan:
         tuple(matrices),
         tuple(output.name for output in signature.outputs),
     )
+
+
+def words_of(column: Column) -> dict[bytes, str]:
+    """Give the categories that training saw in a column of text, by their bytes in UTF-8."""
+    known = (column.domain or {}).get("categories", ()) if column.is_text else ()
+    return {word.encode(errors="surrogatepass"): word for word in known}
 
 
 def decode(plan: Plan, request: pb.ModelInferRequest) -> Prepared:

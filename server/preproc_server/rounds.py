@@ -52,9 +52,7 @@ class Turn:
         self.method = method
         self.read_ns = time.perf_counter_ns()
         self.request: Any = method.read(taken.content)
-        self.steps: Steps = method.steps(
-            self.request, Call(taken, taken.arrived_ns, self.read_ns)
-        )
+        self.steps: Steps = method.steps(self.request, Call(taken, taken.arrived_ns, self.read_ns))
 
 
 class Rounds:

@@ -14,7 +14,7 @@ from preproc_server.settings import Settings
 
 from preproc.artifact import Artifact, write_artifact
 from preproc.contract import Contract
-from preproc.graph import GraphBuilder, lookup
+from preproc.graph import GraphBuilder, logistic, lookup, ordered_sum
 from preproc.runtime import Session, open_session
 from preproc.runtime.session import session_of
 from preproc.signature import NULL_NONE, Column, Output, Signature
@@ -60,8 +60,9 @@ def _graph(bias: float) -> tuple[onnx.ModelProto, Signature]:
     code = lookup(graph, city, [{"Oslo": 1, "": 2, NULL_NONE: 3}], unknown=[0], scope="code")
     numbers = [graph.op("Cast", x, to=onnx.TensorProto.DOUBLE) for x in (visits, is_member, code)]
     x = graph.op("Concat", age, debt, *numbers, axis=1)
-    weights = np.array([[0.03], [0.001], [1e-20], [0.5], [-0.7]])
-    score = graph.op("Sigmoid", graph.op("Add", graph.op("MatMul", x, weights), np.array(bias)))
+    weighted = graph.op("Mul", x, np.array([0.03, 0.001, 1e-20, 0.5, -0.7]))
+    total = graph.op("Add", ordered_sum(graph, weighted, 5, scope="score"), np.array(bias))
+    score = logistic(graph, total, scope="score")
     rest = graph.op("Sub", np.array(1.0), score)
     probabilities = graph.op("Concat", rest, score, axis=1)
     is_yes = graph.op("Squeeze", graph.op("Greater", score, np.array(0.5)), np.array([1]))
