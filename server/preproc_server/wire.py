@@ -243,9 +243,7 @@ def array_of_raw(tensor: Tensor, raw: bytes, shape: Sequence[int]) -> NDArray[An
 
 def text_array(texts: Sequence[str], shape: Sequence[int]) -> NDArray[Any]:
     """Lay texts out as an object array."""
-    flat = np.empty(len(texts), object)
-    flat[:] = texts
-    return flat.reshape(shape)
+    return np.fromiter(texts, object, len(texts)).reshape(shape)
 
 
 def _check_range(tensor: Tensor, values: Sequence[Any] | NDArray[Any]) -> None:
