@@ -16,6 +16,8 @@ from onnx import helper
 
 from preproc.graph.builder import MARK
 from preproc.graph.exponential import FALLING
+from preproc.graph.gemms import closed_products
+from preproc.graph.scores import by_one_sigmoid
 from preproc.graph.single import single
 from preproc.graph.view import View
 
@@ -42,7 +44,8 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
         Same inputs and outputs, of the same dtypes, other last bits.
     """
     view = View.of(public)
-    for node in list(public.graph.node):
+    by_one_sigmoid(view)
+    for node in list(view.nodes.values()):
         _call(view, node)
     for node in list(view.nodes.values()):
         ordered = _ordered_sum(view, node)
@@ -53,7 +56,9 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
         if node.op_type == "MatMul":
             _fold_into_product(view, node)
     folded = view.model()
-    return single(folded, float32) if float32 else folded
+    view = View.of(single(folded, float32) if float32 else folded)
+    closed_products(view)
+    return view.model()
 
 
 def _call(view: View, node: onnx.NodeProto) -> None:

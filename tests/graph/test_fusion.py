@@ -110,6 +110,7 @@ CHANGED_BY = {
     "trees_on_inputs": "boosting",
     "counted_leaves": "binary forest",
     "tables_of_tables": "logistic",
+    "columns_of_tables": "logistic",
     "short_refusals": "forest",
     "without_copies": "forest",
 }

@@ -1,4 +1,4 @@
-"""What other passes leave behind: names for one value, one operation done twice, tables of tables.
+"""What other passes leave behind: names for one value, one operation done twice, odd tables.
 
 Why it is exact: nothing is computed but the numbers of a constant table, and those are only moved
 or made another dtype that holds them.
@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from preproc.graph.fusion.words import codes_of
 from preproc.graph.view import View, attributes_of
 
 _MOST: Final = 2**53
@@ -57,6 +58,26 @@ def tables_of_tables(view: View) -> None:
             made = outer[table] if outer is not None and is_first else None
         if made is not None:
             view.rename(node, view.add("Gather", np.asarray(made), inner.input[1]))
+
+
+def columns_of_tables(view: View) -> None:
+    """Let each column look into its own column of a table, not behind its start in a long one."""
+    for node in list(view.nodes.values()):
+        shift = view.maker(node.input[1], "Add") if node.op_type == "Gather" else None
+        table = None if shift is None else view.constants.get(node.input[0])
+        encoder = None if shift is None else view.maker(shift.input[0], "LabelEncoder")
+        if shift is None or table is None or encoder is None or _is_output(view, node.output[0]):
+            continue
+        starts = view.constants.get(shift.input[1])
+        width = view.widths.get(encoder.output[0], 0)
+        if starts is None or not width or table.ndim != 1 or len(table) % width:
+            continue
+        length = len(table) // width
+        codes = codes_of(encoder)
+        is_even = np.array_equal(starts.ravel(), np.arange(width) * length)
+        if is_even and codes.min() >= 0 and codes.max() < length:
+            columns = np.ascontiguousarray(table.reshape(width, length).T)
+            view.rename(node, view.add("GatherElements", columns, encoder.output[0], axis=0))
 
 
 def _cast(table: NDArray[Any], kind: int) -> NDArray[np.float64] | None:

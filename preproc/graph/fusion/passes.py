@@ -8,7 +8,7 @@ import onnx
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import trees_on_inputs
-from preproc.graph.fusion.leftovers import tables_of_tables, without_copies
+from preproc.graph.fusion.leftovers import columns_of_tables, tables_of_tables, without_copies
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
 from preproc.graph.view import View
@@ -20,6 +20,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
     "counted_leaves": counted_leaves,
     "trees_on_inputs": trees_on_inputs,
     "tables_of_tables": tables_of_tables,
+    "columns_of_tables": columns_of_tables,
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {

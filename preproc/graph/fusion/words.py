@@ -103,7 +103,7 @@ def values_of(view: View, value: str) -> list[NDArray[np.int64]] | None:
     if node.op_type == "Gather" and node.input[0] in view.constants:
         found = _of_table(view, node)
     elif node.op_type == "LabelEncoder" and view.widths.get(value) == 1:
-        found = [_of_encoder(node)]
+        found = [codes_of(node)]
     elif node.op_type == "Concat":
         parts = [values_of(view, part) for part in node.input]
         found = [one for part in parts if part for one in part] if all(parts) else None
@@ -128,7 +128,8 @@ def _of_table(view: View, node: onnx.NodeProto) -> list[NDArray[np.int64]] | Non
     return [table[a:b].astype(np.int64) for a, b in zip(starts.ravel(), ends, strict=True)]
 
 
-def _of_encoder(node: onnx.NodeProto) -> NDArray[np.int64]:
+def codes_of(node: onnx.NodeProto) -> NDArray[np.int64]:
+    """List the numbers that a ``LabelEncoder`` gives, the one for all else last."""
     told = attributes_of(node)
     arrays = [numpy_helper.to_array(told[key]) for key in ("values_tensor", "default_tensor")]
     return np.concatenate([array.ravel() for array in arrays]).astype(np.int64)
