@@ -51,24 +51,19 @@ def _columns(rows: int) -> bytes:
 
 
 PEERS: Final[Mapping[str, Mapping[str, Way]]] = {
+    "bentoml": {"rows": Way("/predict", _records, bodies.told)},
     "fastapi": {
         "rows": Way("/rows", _records, bodies.told),
         "columns": Way("/columns", _columns, bodies.told),
     },
     "kserve": {"V2 typed": Way(bodies.INFER, _typed, bodies.probabilities_of, is_grpc=True)},
     "litserve": {"rows": Way("/predict", _records, bodies.told)},
+    "mlserver": {"V2 typed": Way(bodies.INFER, _typed, bodies.probabilities_of, is_grpc=True)},
 }
-LEFT_OUT: Final[Mapping[str, str]] = {
-    "mlserver": "its runtime of ours for ONNX is not written yet",
-    "bentoml": "its service is not written yet",
-}
-"""Peer → why it is not among them."""
 
 
 def main(trained: Trained, work: Path, names: list[str], *, rounds: int, seconds: float) -> None:
     """Measure the peers that can be had beside our own server; print, write ``peers.json``."""
-    for name, reason in LEFT_OUT.items():
-        print(f"{name}: left out: {reason}")
     prepare(trained, work)
     with ExitStack() as stack:
         _, cells = stack.enter_context(own_server(trained, work))
