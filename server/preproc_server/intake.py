@@ -116,8 +116,8 @@ class Intake:
     paths
         Methods, each with its service.
     answer
-        Is given the calls of a round. It must not raise, and has each answered or ended, now or
-        later, on this thread or another.
+        Is given the calls of a round, and has each answered or ended, now or later, on this thread
+        or another. It must not raise.
     limit
         Calls that may be open; more are refused.
     """
@@ -174,7 +174,7 @@ class Intake:
             while event.completion_type != cygrpc.CompletionType.queue_timeout:
                 if event.completion_type == cygrpc.CompletionType.queue_shutdown:
                     return
-                one = event.tag(event)
+                one = self._heard(event)
                 if one is not None:
                     taken.append(one)
                 del event, one  # one kept while gRPC is asked again could hold up its call
@@ -183,6 +183,14 @@ class Intake:
                 event = self._queue.poll(_NOW)
             if taken:
                 self._answer(taken)
+
+    def _heard(self, event: Any) -> Taken | None:
+        """Go on with the call that an event is about; give it once its request is there."""
+        try:
+            return event.tag(event)  # type: ignore[no-any-return]
+        except Exception:  # noqa: BLE001  # the others are served
+            _LOG.exception("a call broke")
+            return None
 
     def _request(self, path: str) -> None:
         self._core.request_registered_call(
