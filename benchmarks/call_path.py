@@ -12,7 +12,8 @@ from benchmarks.reporting import bars, print_table, write
 from benchmarks.rivals import trivial_call
 from benchmarks.timing import Timing, interleaved, ratio
 from preproc.runtime import Session, open_session
-from preproc.runtime.feeding import columns_of, matrices_of
+from preproc.runtime.feeding import columns_of
+from preproc.runtime.layout import matrices_of
 
 Call = Callable[[], Any]
 MAY_COST_US: Final = 3.0

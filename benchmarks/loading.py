@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import onnx
-
 from benchmarks.contenders import bench
 from benchmarks.pipelines import CASES, rows_of
 from benchmarks.reporting import bars, print_table, write
@@ -41,9 +39,8 @@ def _resident_kb(path: Path, what: str) -> int:
     return int(done.stdout)
 
 
-def _bare(model: onnx.ModelProto) -> Callable[[], Any]:
-    content = model.SerializeToString()
-    return lambda: open_ort(onnx.ModelProto.FromString(content), Setup())
+def _bare(model: bytes) -> Callable[[], Any]:
+    return lambda: open_ort(model, Setup())
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from benchmarks.timing import interleaved
 from preproc.export.conversion import convert
 from preproc.export.pipeline import contract_of
 from preproc.graph import fuse, pack
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 
 SIZES: Final[Mapping[str, tuple[int, ...]]] = {
     "columns": (10, 50, 200, 1000, 2000),

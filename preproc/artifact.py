@@ -45,14 +45,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 
 from preproc.contract import Contract, contract_from_json, contract_to_json
 from preproc.errors import ArtifactError
-from preproc.files import read_bytes, read_json, read_tensor
+from preproc.files import read_bytes, read_json, read_tensor, render_tensor
+from preproc.messages import EXTERNAL, Model, Stamped
 from preproc.triton import render_config
 from preproc.vectors import SET_NAMES, StepAnswer, VectorSet
 
@@ -142,14 +140,15 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     """
     folder = Path(path)
     contract = read_contract(folder)
-    model = read_model(folder)
-    want = {item.key: item.value for item in model.metadata_props}.get(DIGEST_KEY, "")
+    model = read_graph(folder)
+    props = Stamped.FromString(model).metadata_props
+    want = {item.key: item.value for item in props}.get(DIGEST_KEY, "")
     got = _digest(folder)
     if want != got:
         raise ArtifactError(folder, f"expected digest {want!r}, got {got!r}; restore the folder")
     return Artifact(
         contract=contract,
-        model=model.SerializeToString(deterministic=True),
+        model=model,
         vectors=_read_vectors(folder),
         certificate=read_json(folder / "certificate.json"),
         profile=read_json(folder / "profile.json"),
@@ -171,7 +170,7 @@ def read_contract(path: str | os.PathLike[str]) -> Contract:
     return contract_from_json(read_json(file), file)
 
 
-def read_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
+def read_graph(path: str | os.PathLike[str]) -> bytes:
     """Read ``model.onnx``, refusing data outside of it.
 
     Raises
@@ -180,16 +179,17 @@ def read_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
         When it is missing, truncated, or refers to external files.
     """
     file = Path(path) / "model.onnx"
+    content = read_bytes(file)
     try:
-        model: onnx.ModelProto = onnx.ModelProto.FromString(read_bytes(file))
+        graph = Model.FromString(content).graph
     except DecodeError as error:
         raise ArtifactError(file, "expected an ONNX model, got other bytes") from error
-    if not model.graph.node:
+    if not graph.node:
         raise ArtifactError(file, "expected an ONNX model, got one without nodes")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+    for tensor in graph.initializer:
+        if tensor.data_location == EXTERNAL:
             raise ArtifactError(file, f"expected data inside, got external {tensor.name!r}")
-    return model
+    return content
 
 
 def _settle_config(home: Path, config: str) -> None:
@@ -207,9 +207,7 @@ def _settle_config(home: Path, config: str) -> None:
 
 
 def _write_files(artifact: Artifact, folder: Path) -> None:
-    model = onnx.ModelProto.FromString(artifact.model)
-    del model.metadata_props[:]
-    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    (folder / "model.onnx").write_bytes(_bare(artifact.model))
     for name, data in (
         ("contract.json", contract_to_json(artifact.contract)),
         ("certificate.json", artifact.certificate),
@@ -221,10 +219,7 @@ def _write_files(artifact: Artifact, folder: Path) -> None:
         target.mkdir(parents=True)
         for word, arrays in (("input", vectors.inputs), ("output", vectors.answers)):
             for position, (name, array) in enumerate(arrays.items()):
-                tensor = numpy_helper.from_array(np.ascontiguousarray(array), name)
-                content = tensor.SerializeToString(deterministic=True)
-                (target / f"{word}_{position}.pb").write_bytes(content)
-
+                (target / f"{word}_{position}.pb").write_bytes(render_tensor(name, array))
     if artifact.steps:
         _write_steps(artifact.steps, folder / "golden" / "steps")
 
@@ -235,8 +230,8 @@ def _write_steps(steps: Sequence[StepAnswer], folder: Path) -> None:
     index = [{key: getattr(step, key) for key in keys} for step in steps]
     (folder / "steps.json").write_text(_dump(index), encoding="utf-8")
     for position, step in enumerate(steps):
-        tensor = numpy_helper.from_array(np.ascontiguousarray(step.answer), step.path)
-        (folder / f"step_{position}.pb").write_bytes(tensor.SerializeToString(deterministic=True))
+        content = render_tensor(step.path, step.answer)
+        (folder / f"step_{position}.pb").write_bytes(content)
 
 
 def _read_steps(folder: Path) -> tuple[StepAnswer, ...]:
@@ -259,11 +254,19 @@ def _dump(data: Any) -> str:
 
 
 def _stamp(file: Path, contract: Contract, digest: str) -> None:
-    model = onnx.ModelProto.FromString(file.read_bytes())
+    """Add the metadata, in the place that their number has: after all else."""
+    stamp = Stamped()
     for key, value in ((CONTRACT_KEY, _dump(contract_to_json(contract))), (DIGEST_KEY, digest)):
-        item = model.metadata_props.add()
-        item.key, item.value = key, value
-    file.write_bytes(model.SerializeToString(deterministic=True))
+        stamp.metadata_props.add(key=key, value=value)
+    file.write_bytes(file.read_bytes() + stamp.SerializeToString(deterministic=True))
+
+
+def _bare(model: bytes) -> bytes:
+    """Take the metadata off a serialized model; the rest stays, byte for byte."""
+    stamped = Stamped.FromString(model)
+    stamped.ClearField("metadata_props")
+    content: bytes = stamped.SerializeToString(deterministic=True)
+    return content
 
 
 def _rename(staging: Path, home: Path, version: int | None) -> Path:
@@ -295,9 +298,7 @@ def _digest(folder: Path) -> str:
             continue
         content = read_bytes(file)
         if name == "model.onnx":
-            model = onnx.ModelProto.FromString(content)
-            del model.metadata_props[:]
-            content = model.SerializeToString(deterministic=True)
+            content = _bare(content)
         total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
 

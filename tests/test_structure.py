@@ -56,9 +56,9 @@ def test_only_the_graph_package_knows_onnx_helper() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("preproc", ("sklearn", "onnxruntime", "grpc", "pandas")),
-        ("preproc.runtime", ("sklearn", "grpc", "pandas")),
-        ("preproc_server.app", ("sklearn", "pandas", "pyarrow")),
+        ("preproc", ("sklearn", "onnx", "onnxruntime", "grpc", "pandas")),
+        ("preproc.runtime", ("sklearn", "onnx", "narwhals", "grpc", "pandas")),
+        ("preproc_server.app", ("sklearn", "onnx", "narwhals", "pandas", "pyarrow")),
         ("preproc_server.journal", ("sklearn", "pandas", "scipy")),
         ("preproc.skew", ("sklearn", "grpc", "pandas", "scipy")),
         ("preproc_server.client", ("sklearn", "onnxruntime", "pandas", "polars")),

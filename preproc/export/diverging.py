@@ -14,10 +14,10 @@ from preproc.artifact import Artifact
 from preproc.compare import BITWISE, LAST_BITS, breaches
 from preproc.export.answers import as_output
 from preproc.export.oracle import Oracle
+from preproc.runtime.building import session_of
 from preproc.runtime.gate import tolerances_of
 from preproc.runtime.inner import inner_values
 from preproc.runtime.nulls import tokens_of
-from preproc.runtime.session import session_of
 from preproc.testimony import Divergence, Parting
 from preproc.vectors import StepAnswer
 

@@ -23,7 +23,7 @@ from preproc.export.conversion import convert
 from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.pipeline import contract_of, proof_of
 from preproc.runtime import Session
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 
 _SESSION: Final = "_session"
 

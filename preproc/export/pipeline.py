@@ -26,7 +26,8 @@ from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
 from preproc.graph import expose, fast, is_inside
 from preproc.naming import wire_names, wire_numbers
-from preproc.runtime.session import MODES, session_of
+from preproc.runtime.building import session_of
+from preproc.runtime.opening import MODES
 from preproc.signature import Signature
 
 

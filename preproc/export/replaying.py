@@ -19,9 +19,9 @@ from preproc.export.batches import rows_of
 from preproc.export.diverging import first_divergence
 from preproc.export.oracle import Oracle
 from preproc.export.spread import jumping_rows
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import unit_of
 from preproc.runtime.gate import tolerances_of
-from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, TEXT, Column, Output, Signature
 from preproc.testimony import Divergence, Testimony
 from preproc.vectors import VectorSet

@@ -18,7 +18,7 @@ from preproc.contract import Contract
 from preproc.errors import ArtifactError, SignatureError
 from preproc.parity.parameters import changed, parameters_of
 from preproc.runtime import DEFAULT_BACKEND, Session, replay
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.vectors import VectorSet
 
 MAX_SHOWN: Final = 5

@@ -11,8 +11,8 @@ from preproc.compare import BITWISE, Comparison, Tolerance, compare
 from preproc.parity.precision import arithmetic_of
 from preproc.parity.recording import WHOLE, Batch, Recording, Setting, Trial, Unrun
 from preproc.parity.tolerances import Widening, alone_bound, bounds_of
+from preproc.runtime.easing import with_refusals
 from preproc.runtime.gate import judge
-from preproc.runtime.slack import with_refusals
 from preproc.signature import ROW_ERROR
 from preproc.vectors import VectorSet
 

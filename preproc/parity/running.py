@@ -16,9 +16,9 @@ from preproc.parity.recording import WHOLE, Batch, Recording, Setting, Trial, Un
 from preproc.parity.settings import calls_of, cut, settings_of, sizes_of
 from preproc.runtime import DEFAULT_BACKEND, Prepared, Session
 from preproc.runtime.backends import backend_of
-from preproc.runtime.feeding import matrices_of
+from preproc.runtime.building import session_of
 from preproc.runtime.gate import evidence_of
-from preproc.runtime.session import session_of
+from preproc.runtime.layout import matrices_of
 from preproc.vectors import VectorSet
 
 Opener = Callable[[Artifact, Setting], Session]

@@ -22,8 +22,8 @@ from preproc.parity.running import Opener, open_setting, record
 from preproc.parity.spoil import SPOILERS, reduce_precision, spoil
 from preproc.parity.tolerances import bounds_of
 from preproc.runtime import DEFAULT_BACKEND, Session, opener_of
-from preproc.runtime.feeding import Layout
 from preproc.runtime.halves import open_halves
+from preproc.runtime.layout import Layout
 from preproc.signature import NULL_NAN, NULL_NONE, ROW_ERROR
 
 State = Literal["seen", "missed", "does not apply", "absent", "refused"]

@@ -8,8 +8,8 @@ from typing import Final
 from preproc.compare import BITWISE, Tolerance
 from preproc.errors import ParityError
 from preproc.parity.recording import Recording, Setting, Trial
+from preproc.runtime.easing import eased
 from preproc.runtime.gate import tolerances_of
-from preproc.runtime.slack import eased
 
 SUM_ORDER: Final = 1e-13
 """Error of a float64 sum in another order, as a share of the sum of its summands' magnitudes."""

@@ -3,7 +3,8 @@
 from preproc.runtime.backends import BACKENDS, opener_of
 from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.gate import Verdict, judge, prove, replay
-from preproc.runtime.session import DEFAULT_BACKEND, Prepared, Session, open_session
+from preproc.runtime.opening import DEFAULT_BACKEND, open_session
+from preproc.runtime.session import Prepared, Session
 
 __all__ = [
     "BACKENDS",

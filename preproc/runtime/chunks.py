@@ -61,6 +61,11 @@ class ChunkedExecutor(Executor):
         """Tell what the inner executor tells."""
         return self._inner.placement()
 
+    @property
+    def device(self) -> str:
+        """Tell what the inner executor tells."""
+        return self._inner.device
+
     def environment(self) -> Mapping[str, str]:
         """Tell what the inner executor tells."""
         return self._inner.environment()

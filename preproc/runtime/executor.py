@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
-import onnx
+import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import onnx
+
+Model: TypeAlias = "onnx.ModelProto | bytes"
+"""A model as a message or serialized, as it is at hand."""
 Half = Literal["whole", "host", "device", "tail"]
 
 
@@ -54,6 +59,15 @@ class Executor(Protocol):
     def environment(self) -> Mapping[str, str]:
         """Tell what may move bits: device, driver, versions, CPU flags, threads, denormals."""
 
+    @property
+    def device(self) -> str:
+        """What computes, as the backend calls it."""
+        return self.environment()["device"]
+
+    def slack(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002  # of those that have some
+        """Bound what a device may add to each answer; by default there is none, so nothing."""
+        return {}
+
     def __enter__(self) -> Self:
         return self
 
@@ -69,5 +83,5 @@ class Executor(Protocol):
 class Opener(Protocol):
     """Makes an executor."""
 
-    def __call__(self, model: onnx.ModelProto, **options: Any) -> Executor:
+    def __call__(self, model: Model, **options: Any) -> Executor:
         """Load a model; options are keywords that the backend knows."""

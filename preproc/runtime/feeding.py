@@ -1,12 +1,10 @@
-"""Frames, dicts and arrays → the matrices that a graph takes.
+"""Frames, dicts and arrays → one array a column, with null tokens in place of text nulls.
 
-Two stages: `columns_of` gives one array a column with null tokens in place of text nulls, the
-shape in which a batch is checked; `matrices_of` lays checked columns out for a form of the graph.
-Loops run over columns, never over cells.
+That is the shape in which a batch is checked, before `preproc.runtime.layout` lays it out for a
+form of the graph. Loops run over columns, never over cells.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import narwhals as nw
@@ -20,7 +18,6 @@ from preproc.signature import (
     MAX_EXACT_INTEGER,
     NAT,
     NULL_TOKENS,
-    TEXT,
     Column,
     Kind,
     Signature,
@@ -34,30 +31,6 @@ _WANTED: Final[Mapping[Kind, str]] = {
     "array": "an array (n, k) or a sparse matrix",
     "vector": "a list, a series or an array (n,)",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where each column goes in the inputs of one form of the graph.
-
-    Attributes
-    ----------
-    places
-        Column → (input, first index along its second axis).
-    inputs
-        Input → (dtype, width).
-    """
-
-    places: Mapping[str, tuple[str, int]]
-    inputs: Mapping[str, tuple[str, int]]
-
-
-def public_layout(signature: Signature) -> Layout:
-    """Layout of the public graph: every column is an input of its own."""
-    return Layout(
-        {column.name: (column.name, 0) for column in signature.columns},
-        {column.name: (column.dtype, column.width) for column in signature.columns},
-    )
 
 
 def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
@@ -163,38 +136,6 @@ def is_nullable_number(series: nw.Series[Any]) -> bool:
     if series.implementation.is_pandas_like():
         return not isinstance(native.dtype, np.dtype)
     return not series.dtype.is_float() and bool(series.is_null().any())
-
-
-def matrices_of(
-    columns: Mapping[str, NDArray[Any]], layout: Layout, rows: int
-) -> dict[str, NDArray[Any]]:
-    """Lay checked columns out as the inputs of a graph.
-
-    Parameters
-    ----------
-    columns
-        Name → array (rows,) or (rows, width), checked.
-    layout
-        Of the form that will run.
-    rows
-        Number of rows.
-
-    Returns
-    -------
-    dict
-        Input → C-contiguous array (rows, width).
-    """
-    inputs = {
-        name: np.empty((rows, width), object if dtype == TEXT else dtype)
-        for name, (dtype, width) in layout.inputs.items()
-    }
-    for name, (matrix, start) in layout.places.items():
-        values = columns[name]
-        if values.ndim == 1:
-            inputs[matrix][:, start] = values
-        else:
-            inputs[matrix][:, start : start + values.shape[1]] = values
-    return inputs
 
 
 def _densified(data: Any) -> NDArray[Any]:

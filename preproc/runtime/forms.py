@@ -13,15 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
-import onnx
-
-from preproc import graph
-from preproc.artifact import read_model
 from preproc.contract import Mode
-from preproc.graph import fast, fuse, pack, restructure
 
 VARIABLE: Final = "PREPROC_CACHE"
 _DIGEST_BYTES: Final = 32
@@ -37,7 +33,7 @@ class ReadyForm:
     Attributes
     ----------
     model
-        What the runtime loads.
+        What the runtime loads, serialized.
     places
         Column → (matrix, first index along its second axis).
     matrices
@@ -46,41 +42,16 @@ class ReadyForm:
         Of the model, hexadecimal.
     """
 
-    model: onnx.ModelProto
+    model: bytes
     places: Mapping[str, tuple[str, int]]
     matrices: Mapping[str, tuple[str, int]]
     digest: str
 
 
-def make_form(
-    public: onnx.ModelProto, form: MatrixForm, mode: Mode, float32: Sequence[str]
-) -> ReadyForm:
-    """Rewrite a public graph.
-
-    Parameters
-    ----------
-    public
-        Graph as it is on disk.
-    form
-        ``packed``, or ``fused`` on top of it.
-    mode
-        ``fast`` for other last bits within bounds of their own.
-    float32
-        Paths of steps that compute in float32 in mode ``fast``.
-    """
-    is_fused = form == "fused"
-    packed = pack(public)
-    model = packed.model
-    if mode == "fast":
-        model = fast(restructure(model) if is_fused else model, float32)
-    model = fuse(model) if is_fused else model
-    return ReadyForm(model, packed.places, packed.matrices, digest_of([model]))
-
-
 def form_at(
     path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
 ) -> ReadyForm:
-    """Give the form of an artifact's graph, kept or made; see `make_form`.
+    """Give the form of an artifact's graph, kept or made; see `building.make_form`.
 
     Raises
     ------
@@ -90,23 +61,28 @@ def form_at(
     folder = os.environ.get(VARIABLE, str(_default_folder()))
     file = Path(path) / "model.onnx"
     if not folder or not file.is_file():
-        return make_form(read_model(path), form, mode, float32)
+        return _made(path, form, mode, float32)
     key = sha256(json.dumps([_rewriters(), form, mode, list(float32)]).encode())
     key.update(sha256(file.read_bytes()).digest())
     place = Path(folder) / f"{key.hexdigest()}.form"
     kept = _kept(place)
     if kept is not None:
         return kept
-    made = make_form(read_model(path), form, mode, float32)
+    made = _made(path, form, mode, float32)
     with suppress(OSError):  # a folder that cannot be written costs time, nothing else
         _keep(place, made)
     return made
 
 
-def digest_of(parts: Sequence[onnx.ModelProto]) -> str:
-    """Digest the models that run: SHA-256 over the SHA-256 of each, hexadecimal."""
-    digests = [sha256(part.SerializeToString(deterministic=True)).digest() for part in parts]
-    return sha256(b"".join(digests)).hexdigest()
+def _made(
+    path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
+) -> ReadyForm:
+    from preproc.runtime.building import (  # noqa: PLC0415  # onnx, which a kept form needs not
+        make_form,
+        read_model,
+    )
+
+    return make_form(read_model(path), form, mode, float32)
 
 
 def _default_folder() -> Path:
@@ -117,17 +93,16 @@ def _default_folder() -> Path:
 @cache
 def _rewriters() -> str:
     """Digest the code that makes forms: another code, another form."""
-    files = sorted(Path(graph.__file__).parent.rglob("*.py"))
+    files = sorted((Path(__file__).parents[1] / "graph").rglob("*.py"))
     code = sha256(b"".join(file.read_bytes() for file in files))
-    return f"{code.hexdigest()} {onnx.__version__}"
+    return f"{code.hexdigest()} {version('onnx')}"
 
 
 def _keep(place: Path, form: ReadyForm) -> None:
     """Write a form whole or not at all: its digest, the length of its head, head, model."""
     told = {"places": form.places, "matrices": form.matrices, "digest": form.digest}
     head = json.dumps(told).encode()
-    model = form.model.SerializeToString(deterministic=True)
-    content = len(head).to_bytes(_LENGTH_BYTES, "big") + head + model
+    content = len(head).to_bytes(_LENGTH_BYTES, "big") + head + form.model
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
         file.write(sha256(content).digest() + content)
@@ -148,5 +123,4 @@ def _kept(place: Path) -> ReadyForm | None:
         {name: (str(first), int(second)) for name, (first, second) in told[key].items()}
         for key in ("places", "matrices")
     )
-    model = onnx.ModelProto.FromString(content[end:])
-    return ReadyForm(model, places, matrices, told["digest"])
+    return ReadyForm(content[end:], places, matrices, told["digest"])

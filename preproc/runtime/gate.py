@@ -15,8 +15,8 @@ from preproc.artifact import Artifact
 from preproc.compare import BITWISE, Comparison, Tolerance, compare
 from preproc.contract import Mode
 from preproc.errors import ParityError
+from preproc.runtime.easing import eased, with_refusals
 from preproc.runtime.session import Session
-from preproc.runtime.slack import eased, with_refusals
 from preproc.signature import ROW_ERROR
 from preproc.vectors import VectorSet, without_rows
 

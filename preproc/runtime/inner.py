@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from preproc.artifact import Artifact
 from preproc.graph import expose, inner_dtypes
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.signature import TEXT
 from preproc.vectors import StepAnswer
 

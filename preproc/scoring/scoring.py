@@ -23,8 +23,8 @@ from preproc.artifact import Artifact
 from preproc.contract import Mode
 from preproc.errors import RefusedRows, ScoreError, SignatureError
 from preproc.runtime import Session, prove
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.session import session_of
 from preproc.scoring.answers import answer_columns, answer_fields
 from preproc.scoring.files import Source, clear, open_source, writing
 from preproc.signature import ROW_ERROR, Signature

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from preproc.artifact import Artifact
 from preproc.compare import BITWISE, breaches
 from preproc.runtime import prove
+from preproc.runtime.building import session_of
 from preproc.runtime.inner import inner_values
-from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, Output
 from preproc.testimony import Divergence, Testimony
 from preproc.vectors import StepAnswer

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from preproc.errors import PreprocError
-from preproc_server.loading import Gate, Model
-from preproc_server.plain import UNPROVED
+from preproc_server.loading import UNPROVED, Gate, Model
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from preproc.contract import Contract
 from preproc.interface import contract_digest
-from preproc.runtime.feeding import Layout
+from preproc.runtime.layout import Layout
 from preproc.signature import MAX_EXACT_INTEGER, NULL_TOKENS
 from preproc_server.errors import RequestError
 from preproc_server.spans import Span, is_within, spans_of

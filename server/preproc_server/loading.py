@@ -35,6 +35,8 @@ def ignore(model: "Model", prepared: Prepared, answers: Answers) -> None:
     """Hear of an answer and do nothing."""
 
 
+UNPROVED: Final = "a plain ONNX model: there are no golden vectors to compare with"
+
 Observe = Callable[["Model", Prepared, Answers], None]
 """Hears of each answer; neither waits nor raises."""
 
@@ -118,6 +120,11 @@ class Model:
         return answers
 
 
+def is_plain(folder: Path) -> bool:
+    """Whether a folder holds a graph and no contract."""
+    return (folder / "model.onnx").is_file() and not (folder / "contract.json").exists()
+
+
 def load(
     name: str,
     version: int,
@@ -163,7 +170,7 @@ def model_of(
         Stencils(plan),
         is_proved,
         observe,
-        session.environment()["device"],
+        session.device,
         is_joinable=is_proved and is_each_row_alone(session, artifact),
     )
     weakref.finalize(model, _close, session, f"model {name!r} version {version}").atexit = False

@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from preproc.artifact import CONTRACT_KEY, Artifact, read_model
+from preproc.artifact import CONTRACT_KEY, Artifact
 from preproc.contract import Contract
 from preproc.errors import ArtifactError
 from preproc.runtime import Executor, Placed, Session, opener_of
-from preproc.runtime.feeding import public_layout
+from preproc.runtime.building import read_model
+from preproc.runtime.layout import public_layout
 from preproc.signature import ROW_ERROR, TEXT, Column, Output, Signature
 from preproc_server.loading import Model, Observe, ignore, model_of
 
@@ -35,8 +36,6 @@ _DTYPES: Final[Mapping[int, str]] = {
     onnx.TensorProto.DOUBLE: "float64",
     onnx.TensorProto.STRING: TEXT,
 }
-
-UNPROVED: Final = "a plain ONNX model: there are no golden vectors to compare with"
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ class PlainExecutor(Executor):
         """Ask the executor inside."""
         return self.inner.placement()
 
+    @property
+    def device(self) -> str:
+        """Ask the executor inside."""
+        return self.inner.device
+
     def environment(self) -> Mapping[str, str]:
         """Ask the executor inside."""
         return self.inner.environment()
-
-
-def is_plain(folder: Path) -> bool:
-    """Whether a folder holds a graph and no contract."""
-    return (folder / "model.onnx").is_file() and not (folder / "contract.json").exists()
 
 
 def load_plain(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from preproc.errors import SignatureError
 from preproc.runtime import Prepared
-from preproc.runtime.feeding import Layout
+from preproc.runtime.layout import Layout
 from preproc.signature import ROW_ERROR, Column, Signature
 from preproc_server import wire
 from preproc_server.errors import WireError

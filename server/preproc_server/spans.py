@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.runtime.feeding import Layout
+from preproc.runtime.layout import Layout
 from preproc.signature import Column, Signature
 
 _ENDS: Final = 2

@@ -28,7 +28,7 @@ from preproc.export.conversion import convert
 from preproc.export.loading import load_pipeline
 from preproc.export.pipeline import contract_of
 from preproc.runtime import open_session
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from tests.export.faulty import people
 
 COLUMNS = ["age", "paid", "plan"]

@@ -13,8 +13,8 @@ from preproc.export.answers import as_output
 from preproc.export.batches import Columns, rows_of
 from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, Output
 from tests.matrix.harness import doubts_of
 

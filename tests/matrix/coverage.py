@@ -33,8 +33,8 @@ from preproc.export.answers import as_output
 from preproc.export.columns import signature_of
 from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.session import session_of
 from preproc.signature import Output
 from tests.matrix.data import Data, make_data
 from tests.matrix.harness import Case

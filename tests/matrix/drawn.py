@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preproc import compare
 from preproc.contract import Contract
 from preproc.export.conversion import convert
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.signature import ROW_ERROR
 
 CELLS = st.one_of(

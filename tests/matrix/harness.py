@@ -24,9 +24,9 @@ from preproc.export.oracle import Oracle
 from preproc.export.pipeline import probe_of
 from preproc.export.spread import AGREEMENT, nudged_rows, shares_of
 from preproc.runtime import Session, open_session
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import columns_of
 from preproc.runtime.gate import tolerances_of
-from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR, Output
 from tests.matrix.data import make_data
 

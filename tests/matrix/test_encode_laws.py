@@ -17,8 +17,8 @@ from preproc import compare
 from preproc.contract import Contract
 from preproc.export.conversion import convert
 from preproc.export.oracle import Oracle
+from preproc.runtime.building import session_of
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.session import session_of
 from preproc.signature import ROW_ERROR
 from tests.matrix.harness import doubts_of
 

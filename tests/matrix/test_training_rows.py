@@ -21,8 +21,8 @@ from preproc import ExportError
 from preproc.contract import Contract
 from preproc.export.conversion import convert
 from preproc.export.converters.training_rows import MAX_ROW_BYTES, PAIR_BYTES
+from preproc.runtime.building import session_of
 from preproc.runtime.memory import give_back_memory
-from preproc.runtime.session import session_of
 
 Matrix = NDArray[np.float64]
 

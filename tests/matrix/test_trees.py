@@ -27,7 +27,7 @@ from sklearn.tree import (
 from preproc import ExportError, compare
 from preproc.contract import Contract
 from preproc.export.conversion import convert
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.signature import ROW_ERROR
 from tests.matrix.drawn import tables
 from tests.matrix.harness import Case, check

@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from preproc import Artifact
-from preproc.runtime import forms, open_session
+from preproc.runtime import building, forms, open_session
 from preproc.runtime.forms import ReadyForm, form_at
 
 
@@ -30,7 +30,7 @@ def test_a_form_is_made_once(
 ) -> None:
     first = made_at(logistic_artifact)
     assert len(list(kept.iterdir())) == 1
-    monkeypatch.setattr(forms, "fuse", never)
+    monkeypatch.setattr(building, "fuse", never)
     assert made_at(logistic_artifact) == first
     assert logistic_artifact.path is not None
     with open_session(logistic_artifact.path) as session:

@@ -16,9 +16,9 @@ from preproc import Artifact, BackendError, ParityError, RefusedRows
 from preproc.export import export_pipeline
 from preproc.parity import spoil
 from preproc.runtime import Session, open_session, prove
+from preproc.runtime.building import session_of
+from preproc.runtime.easing import with_refusals
 from preproc.runtime.gate import judge
-from preproc.runtime.session import session_of
-from preproc.runtime.slack import with_refusals
 from preproc.signature import Output, Rule
 from preproc.vectors import VectorSet
 from tests.devices import needs

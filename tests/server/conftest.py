@@ -16,7 +16,7 @@ from preproc.artifact import Artifact, write_artifact
 from preproc.contract import Contract
 from preproc.graph import GraphBuilder, logistic, lookup, ordered_sum
 from preproc.runtime import Session, open_session
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.signature import NULL_NONE, Column, Output, Signature
 from preproc.vectors import VectorSet
 

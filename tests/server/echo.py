@@ -16,7 +16,7 @@ from preproc_server.pb import open_inference_pb2 as pb
 from preproc.artifact import Artifact, write_artifact
 from preproc.contract import Contract
 from preproc.graph import GraphBuilder
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 from preproc.signature import Column, Output, Signature
 from preproc.vectors import VectorSet
 

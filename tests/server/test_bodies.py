@@ -12,7 +12,7 @@ from preproc_server.client import Client
 from preproc_server.settings import Settings
 
 from preproc.errors import SignatureError
-from preproc.runtime.feeding import Layout
+from preproc.runtime.layout import Layout
 from preproc.signature import Column, Signature
 
 from .echo import (

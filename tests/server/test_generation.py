@@ -22,7 +22,7 @@ from preproc_server.typed import typed_of
 from preproc.artifact import Artifact, write_artifact
 from preproc.contract import Contract
 from preproc.errors import ArtifactError
-from preproc.runtime.feeding import public_layout
+from preproc.runtime.layout import public_layout
 from preproc.signature import Column, Output, Signature
 
 from .conftest import Start

@@ -14,7 +14,7 @@ from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.plan import decode, encode, plan_of, wanted_outputs
 
 from preproc.errors import PreprocError, SignatureError
-from preproc.runtime.feeding import Layout, matrices_of, public_layout
+from preproc.runtime.layout import Layout, matrices_of, public_layout
 from preproc.signature import Column, Output, Signature
 
 SIGNATURE = Signature(

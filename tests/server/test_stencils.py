@@ -17,7 +17,7 @@ from preproc_server.stencils import MAX_STENCILS, Stencils, start_of_inputs
 
 from preproc.errors import PreprocError
 from preproc.runtime import Prepared
-from preproc.runtime.feeding import Layout
+from preproc.runtime.layout import Layout
 from preproc.signature import Column, Signature
 
 LONG = "a name of " + "many " * 30 + "words"

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from preproc_server.spans import spans_of
 
 from preproc.runtime import Session
-from preproc.runtime.feeding import public_layout
+from preproc.runtime.layout import public_layout
 from preproc.signature import Column, Signature
 
 from .conftest import Columns, Start

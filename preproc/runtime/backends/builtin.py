@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import onnx
 import onnxruntime
 
 from preproc.errors import BackendAbsent, BackendError
@@ -24,7 +23,7 @@ from preproc.runtime.backends.ort import (
     silenced,
 )
 from preproc.runtime.backends.probe import PROBE
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 NVIDIA_TIMEOUT_S: Final = 10
 
@@ -89,7 +88,7 @@ def _missing(builtin: BuiltIn) -> str:
 
 
 def open_builtin(
-    builtin: BuiltIn, model: onnx.ModelProto, *, half: Half, facts: Mapping[str, str]
+    builtin: BuiltIn, model: Model, *, half: Half, facts: Mapping[str, str]
 ) -> OrtExecutor:
     """Load a model, every node of it on the provider; raises `BackendError` otherwise."""
     told = {

@@ -7,11 +7,9 @@ float16 whatever the graph says, so it is left out.
 import platform
 from typing import Final
 
-import onnx
-
 from preproc.runtime.backends.builtin import BuiltIn, check_builtin, open_builtin
 from preproc.runtime.backends.ort import OrtExecutor
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 COREML: Final = BuiltIn(
     "coreml",
@@ -30,7 +28,7 @@ def check_presence() -> None:
     check_builtin(COREML)
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> OrtExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> OrtExecutor:
     """Load a model; raises `BackendError` when a node, which is named, would run elsewhere."""
     facts = {"device": f"CPU and GPU of {platform.machine()}", "driver": platform.mac_ver()[0]}
     return open_builtin(COREML, model, half=half, facts=facts)

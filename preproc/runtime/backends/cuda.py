@@ -5,11 +5,9 @@ Not tried on a GPU yet; the settings are those of ONNX Runtime's documentation.
 
 from typing import Final
 
-import onnx
-
 from preproc.runtime.backends.builtin import BuiltIn, check_builtin, nvidia_facts, open_builtin
 from preproc.runtime.backends.ort import OrtExecutor
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 CUDA: Final = BuiltIn(
     "cuda",
@@ -31,6 +29,6 @@ def check_presence() -> None:
     check_builtin(CUDA)
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> OrtExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> OrtExecutor:
     """Load a model; raises `BackendError` when a node, which is named, would run elsewhere."""
     return open_builtin(CUDA, model, half=half, facts=nvidia_facts())

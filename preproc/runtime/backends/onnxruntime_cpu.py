@@ -1,9 +1,7 @@
 """ONNX Runtime on the CPU: the executor that serves."""
 
-import onnx
-
 from preproc.runtime.backends.ort import Optimisation, OrtExecutor, Setup, check_version, open_ort
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 
 def check_presence() -> None:
@@ -12,7 +10,7 @@ def check_presence() -> None:
 
 
 def open_executor(
-    model: onnx.ModelProto,
+    model: Model,
     *,
     threads: int = 1,
     optimisation: Optimisation = "all",

@@ -14,8 +14,9 @@ import openvino
 from numpy.typing import NDArray
 
 from preproc.errors import BackendAbsent, BackendError
+from preproc.runtime.backends.parsing import parsed
 from preproc.runtime.backends.probe import PROBE, denormals_of
-from preproc.runtime.executor import Executor, Half, Placed
+from preproc.runtime.executor import Executor, Half, Model, Placed
 from preproc.runtime.machine import machine
 
 Precision = Literal["f32", "bf16"]
@@ -114,7 +115,7 @@ def check_presence() -> None:
 
 
 def open_executor(
-    model: onnx.ModelProto, *, precision: Precision = "f32", half: Half = "whole"
+    model: Model, *, precision: Precision = "f32", half: Half = "whole"
 ) -> OpenVinoExecutor:
     """Load a model.
 
@@ -134,9 +135,10 @@ def open_executor(
     BackendError
         When the graph holds float64, or OpenVINO refuses it or computes with less than was asked.
     """
-    check_dtypes(model)
+    message = parsed(model)
+    check_dtypes(message)
     try:
-        executor = OpenVinoExecutor(model, precision, half)
+        executor = OpenVinoExecutor(message, precision, half)
     except RuntimeError as error:
         version = openvino.__version__
         raise BackendError(f"openvino {version}: cannot load the graph: {error}") from error

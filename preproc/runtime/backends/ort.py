@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
 from preproc.errors import BackendError
-from preproc.runtime.backends.probe import PROBE, denormals_of
-from preproc.runtime.executor import Executor, Half, Placed
+from preproc.runtime.executor import Executor, Half, Model, Placed
 from preproc.runtime.machine import machine
 
 Optimisation = Literal["none", "basic", "extended", "all"]
@@ -122,8 +120,18 @@ class OrtExecutor(Executor):
             raise BackendError("placement: expected a profiled executor; open it with profile=True")
         return self._placed
 
+    @property
+    def device(self) -> str:
+        """What computes, told without looking into it."""
+        return self._setup.facts["device"]
+
     def environment(self) -> Mapping[str, str]:
         """Describe the machine, the runtime and how it was set."""
+        from preproc.runtime.backends.probe import (  # noqa: PLC0415  # onnx, for who asks this
+            PROBE,
+            denormals_of,
+        )
+
         setup = self._setup
         return {
             **machine(),
@@ -160,7 +168,7 @@ def silenced() -> Iterator[None]:
         onnxruntime.set_default_logger_severity(WARNING)
 
 
-def open_ort(model: onnx.ModelProto, setup: Setup) -> OrtExecutor:
+def open_ort(model: Model, setup: Setup) -> OrtExecutor:
     """Load a model on one provider; a strict setup is always profiled.
 
     On the CPU one row is asked at once. ONNX Runtime lays memory out after its first call: where
@@ -173,7 +181,7 @@ def open_ort(model: onnx.ModelProto, setup: Setup) -> OrtExecutor:
         is named, on another provider.
     """
     check_version()
-    content = model.SerializeToString()
+    content = model if isinstance(model, bytes) else model.SerializeToString()
     try:
         if setup.is_strict or setup.is_profiled:
             return _profiled(content, setup)

@@ -10,8 +10,9 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from preproc.errors import BackendError
+from preproc.runtime.backends.parsing import parsed
 from preproc.runtime.backends.probe import PROBE, denormals_of
-from preproc.runtime.executor import Executor, Half, Placed
+from preproc.runtime.executor import Executor, Half, Model, Placed
 from preproc.runtime.machine import machine
 
 
@@ -58,7 +59,7 @@ def check_presence() -> None:
     """Do nothing: onnx is always there."""
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> ReferenceExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> ReferenceExecutor:
     """Load a model.
 
     Raises
@@ -67,6 +68,6 @@ def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> ReferenceE
         When the evaluator has no implementation of an operator.
     """
     try:
-        return ReferenceExecutor(model, half)
+        return ReferenceExecutor(parsed(model), half)
     except (NotImplementedError, RuntimeError) as error:
         raise BackendError(f"onnx reference evaluator: cannot load the graph: {error}") from error

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Literal, Protocol, cast
 
-import onnx
-
 from preproc.errors import BackendAbsent, BackendError
-from preproc.runtime.executor import Executor, Opener
+from preproc.runtime.executor import Executor, Model, Opener
 
 Form = Literal["fused", "packed", "public", "halves"]
 Dtype = Literal["float32", "float64"]
@@ -44,7 +42,7 @@ class Module(Protocol):
     def check_presence(self) -> None:
         """Raise `BackendAbsent` where the runtime or the device is not there."""
 
-    def open_executor(self, model: onnx.ModelProto, **options: Any) -> Executor:
+    def open_executor(self, model: Model, **options: Any) -> Executor:
         """Load a model; raises `BackendError` when the runtime refuses it."""
 
 

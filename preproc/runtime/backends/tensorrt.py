@@ -7,12 +7,10 @@ for the machine that builds them: a report holds for the engine of its own run.
 import os
 from typing import Final
 
-import onnx
-
 from preproc.errors import BackendError
 from preproc.runtime.backends.builtin import BuiltIn, check_builtin, nvidia_facts, open_builtin
 from preproc.runtime.backends.ort import OrtExecutor
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 TF32_OVERRIDE: Final = "NVIDIA_TF32_OVERRIDE"
 
@@ -42,6 +40,6 @@ def check_presence() -> None:
         )
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> OrtExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> OrtExecutor:
     """Load a model; raises `BackendError` when a node, which is named, would run elsewhere."""
     return open_builtin(TENSORRT, model, half=half, facts=nvidia_facts())

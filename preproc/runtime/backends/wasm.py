@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from preproc.errors import BackendAbsent, BackendError
 from preproc.runtime.backends.escaping import escape, escaped_model, unescape
+from preproc.runtime.backends.parsing import parsed
 from preproc.runtime.backends.probe import PROBE, denormals_of
-from preproc.runtime.executor import Executor, Half, Placed
+from preproc.runtime.executor import Executor, Half, Model, Placed
 from preproc.runtime.machine import machine
 
 HERE: Final = Path(__file__).parent / "node"
@@ -154,7 +155,7 @@ def check_presence() -> None:
     _found()
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> WasmExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> WasmExecutor:
     """Load a model.
 
     Raises
@@ -165,7 +166,7 @@ def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> WasmExecut
         When onnxruntime-web refuses the graph.
     """
     node, folder = _found()
-    return WasmExecutor(model, node, folder, half)
+    return WasmExecutor(parsed(model), node, folder, half)
 
 
 def _found() -> tuple[str, Path]:

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import onnx
 import onnxruntime
 import onnxruntime_ep_webgpu as plugin
 
@@ -24,7 +23,7 @@ from preproc.runtime.backends.ort import (
     option_text,
     silenced,
 )
-from preproc.runtime.executor import Half
+from preproc.runtime.executor import Half, Model
 
 NAME: Final = "webgpu"
 PROVIDER: Final = "WebGpuExecutionProvider"
@@ -38,7 +37,7 @@ def check_presence() -> None:
     _device()
 
 
-def open_executor(model: onnx.ModelProto, *, half: Half = "whole") -> OrtExecutor:
+def open_executor(model: Model, *, half: Half = "whole") -> OrtExecutor:
     """Load a model, every node of it on the GPU.
 
     Raises

@@ -19,7 +19,7 @@ from preproc.export.conversion import convert
 from preproc.export.pipeline import contract_of, proof_of
 from preproc.export.tracing import asked, declared
 from preproc.graph import lookup
-from preproc.runtime.session import session_of
+from preproc.runtime.building import session_of
 
 STEP = "functiontransformer"
 OTHER = "expected a word of training, which are all that the step's declared table holds"
