@@ -194,8 +194,8 @@ def journal_of(settings: Settings, metrics: Metrics, watch: Watch | None = None)
 
         own = DriftWatch(metrics.registry, settings.log_dir, keep_s=limits.max_age_s)
         watch, tick = own.observe, own.tick
-    secret, key = settings.log_hmac_key, settings.log_key or ""
-    privacy = read_privacy(settings.log_policy, secret.get_secret_value() if secret else "")
+    key = settings.log_key or ""
+    privacy = read_privacy(settings.log_policy, settings.log_hmac_key or "")
     check_privacy(privacy, signatures_of(settings.repository), key=key)
     try:
         writer = Writer(

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from threading import Condition, Event, RLock, Thread
 from typing import Any, Final
@@ -93,8 +94,7 @@ class Crew:
         WorkerError
             When one does not start.
         """
-        own = {"port": port, "metrics_port": None, "shared_memory": False}
-        self._settings = self._settings.model_copy(update=own)
+        self._settings = replace(self._settings, port=port, metrics_port=None, shared_memory=False)
         slots = [*range(self._settings.workers), *([None] if self._settings.spare else [])]
         with ThreadPoolExecutor(len(slots)) as threads:
             list(threads.map(self._add, slots))

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final, Self
 
@@ -135,10 +136,7 @@ class Member:
 
 def settings_to_json(settings: Settings) -> bytes:
     """Write all settings, defaults and secrets too, so that a worker reads no others."""
-    data: dict[str, Any] = settings.model_dump(mode="json")
-    if settings.log_hmac_key is not None:
-        data["log_hmac_key"] = settings.log_hmac_key.get_secret_value()
-    return json.dumps(data).encode()
+    return json.dumps(asdict(settings), default=str).encode()
 
 
 def _difference(told: dict[str, Any], digest: str) -> str:
