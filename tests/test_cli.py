@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,8 +96,9 @@ def test_inspect_shows_the_contract(logistic_artifact: Artifact, tmp_path: Path)
 
 
 def test_serve_refuses_bad_settings_in_words(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["serve", str(tmp_path / "gone")])
-    assert done.exit_code == 3
+    command = [str(Path(sys.executable).with_name("preproc")), "serve", str(tmp_path / "gone")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
     assert done.stderr == (
         "preproc: setting repository: expected a folder that is there, got "
         f"{str(tmp_path / 'gone')!r}; change PREPROC_REPOSITORY, preproc.env or the flag\n"

@@ -1,11 +1,13 @@
 """The part of the command line that serves: serve."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-from preproc.cli.terminal import clear_errors
 
 
 def serve(
@@ -38,9 +40,6 @@ def serve(
     ] = None,
 ) -> None:
     """Prove every model, then serve it by gRPC; PREPROC_* variables set these and many more."""
-    from preproc_server.app import serve as run_server  # noqa: PLC0415  # grpc only where needed
-    from preproc_server.settings import settings_of  # noqa: PLC0415
-
     flags: dict[str, Any] = {
         "repository": repository,
         "port": port,
@@ -57,6 +56,12 @@ def serve(
         "log_sample": sample,
         "allow_unproved": allow_unproved,
     }
-    given = {name: value for name, value in flags.items() if value is not None}
-    with clear_errors():
-        run_server(settings_of(given))
+    _give_way([f"{name}={value}" for name, value in flags.items() if value is not None])
+
+
+def _give_way(arguments: Sequence[str]) -> None:
+    """Let a server take the place of the command line, and its process where the system can."""
+    command = [sys.executable, "-P", "-m", "preproc_server", *arguments]
+    if sys.platform == "win32":  # where the place of a process cannot be taken
+        raise typer.Exit(subprocess.call(command))  # noqa: S603  # ourselves
+    os.execv(command[0], command)  # noqa: S606  # as above
