@@ -1,24 +1,26 @@
 """A public graph → the form that runs, and a session on it: all that needs onnx to open.
 
-Why apart: a server that finds its forms kept imports none of this.
+Why apart: a server imports none of this. It finds its forms kept, or has them made by ``python -m
+preproc.runtime.building PATH FORM MODE [FLOAT32 …]``, which writes one to the standard output.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from preproc.artifact import read_graph
 from preproc.contract import Contract, Mode
-from preproc.errors import ArtifactError
+from preproc.errors import ArtifactError, PreprocError
 from preproc.graph import fast, fuse, lower, pack, restructure
 from preproc.runtime.backends import Form, backend_of, opener_of
 from preproc.runtime.chunks import ChunkedExecutor
-from preproc.runtime.forms import MatrixForm, ReadyForm
+from preproc.runtime.forms import MatrixForm, ReadyForm, form_to_bytes
 from preproc.runtime.halves import open_halves
 from preproc.runtime.layout import Layout, public_layout
 from preproc.runtime.opening import DEFAULT_BACKEND, checked_form, session_on
@@ -117,3 +119,17 @@ def digest_of(parts: Sequence[onnx.ModelProto]) -> str:
     """Digest the models that run: SHA-256 over the SHA-256 of each, hexadecimal."""
     digests = [sha256(part.SerializeToString(deterministic=True)).digest() for part in parts]
     return sha256(b"".join(digests)).hexdigest()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make a form and write it; who asked says what is wrong, where something is."""
+    path, form, mode, *float32 = arguments
+    try:
+        made = make_form(read_model(path), cast("MatrixForm", form), cast("Mode", mode), float32)
+    except PreprocError:
+        sys.exit(1)
+    sys.stdout.buffer.write(form_to_bytes(made))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -3,10 +3,14 @@
 Why kept: rewriting takes as long as ten loads of the graph. The folder is ``PREPROC_CACHE``, by
 default ``preproc`` in the user's cache; an empty value keeps nothing. A kept form carries its own
 digest; one that is truncated or altered is made again. It is proved like one that was just made.
+
+Why some are made in another process: what makes a form is 15 MB that a server never needs again.
 """
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -49,26 +53,41 @@ class ReadyForm:
 
 
 def form_at(
-    path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
+    path: str | os.PathLike[str],
+    form: MatrixForm,
+    mode: Mode,
+    float32: Sequence[str],
+    *,
+    apart: bool = False,
 ) -> ReadyForm:
     """Give the form of an artifact's graph, kept or made; see `building.make_form`.
+
+    Parameters
+    ----------
+    path
+        Folder of a version.
+    form, mode, float32
+        As for `building.make_form`.
+    apart
+        Whether another process makes it; where none can be started, this one does.
 
     Raises
     ------
     ArtifactError
         When the graph is missing or truncated.
     """
+    make = _made_apart if apart else _made
     folder = os.environ.get(VARIABLE, str(_default_folder()))
     file = Path(path) / "model.onnx"
     if not folder or not file.is_file():
-        return _made(path, form, mode, float32)
+        return make(path, form, mode, float32)
     key = sha256(json.dumps([_rewriters(), form, mode, list(float32)]).encode())
     key.update(sha256(file.read_bytes()).digest())
     place = Path(folder) / f"{key.hexdigest()}.form"
     kept = _kept(place)
     if kept is not None:
         return kept
-    made = _made(path, form, mode, float32)
+    made = make(path, form, mode, float32)
     with suppress(OSError):  # a folder that cannot be written costs time, nothing else
         _keep(place, made)
     return made
@@ -85,6 +104,18 @@ def _made(
     return make_form(read_model(path), form, mode, float32)
 
 
+def _made_apart(
+    path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
+) -> ReadyForm:
+    command = [sys.executable, "-P", "-m", "preproc.runtime.building", path, form, mode, *float32]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603  # ourselves
+    except OSError:
+        return _made(path, form, mode, float32)
+    made = form_from_bytes(done.stdout)
+    return _made(path, form, mode, float32) if made is None else made  # which tells what is wrong
+
+
 def _default_folder() -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
     return Path(root) / "preproc"
@@ -98,22 +129,16 @@ def _rewriters() -> str:
     return f"{code.hexdigest()} {version('onnx')}"
 
 
-def _keep(place: Path, form: ReadyForm) -> None:
-    """Write a form whole or not at all: its digest, the length of its head, head, model."""
+def form_to_bytes(form: ReadyForm) -> bytes:
+    """Write a form: its digest, the length of its head, head, model."""
     told = {"places": form.places, "matrices": form.matrices, "digest": form.digest}
     head = json.dumps(told).encode()
     content = len(head).to_bytes(_LENGTH_BYTES, "big") + head + form.model
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
-        file.write(sha256(content).digest() + content)
-    Path(file.name).replace(place)
+    return sha256(content).digest() + content
 
 
-def _kept(place: Path) -> ReadyForm | None:
-    try:
-        whole = place.read_bytes()
-    except OSError:
-        return None
+def form_from_bytes(whole: bytes) -> ReadyForm | None:
+    """Read a form; None where it is truncated or altered."""
     digest, content = whole[:_DIGEST_BYTES], whole[_DIGEST_BYTES:]
     if sha256(content).digest() != digest:
         return None
@@ -124,3 +149,18 @@ def _kept(place: Path) -> ReadyForm | None:
         for key in ("places", "matrices")
     )
     return ReadyForm(content[end:], places, matrices, told["digest"])
+
+
+def _keep(place: Path, form: ReadyForm) -> None:
+    """Write a form whole or not at all."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
+        file.write(form_to_bytes(form))
+    Path(file.name).replace(place)
+
+
+def _kept(place: Path) -> ReadyForm | None:
+    try:
+        return form_from_bytes(place.read_bytes())
+    except OSError:
+        return None

@@ -29,6 +29,7 @@ def open_session(
     options: Mapping[str, Any] | None = None,
     workers: int = 1,
     verify: bool = True,
+    apart: bool = False,
 ) -> Session:
     """Open an artifact on a backend.
 
@@ -53,6 +54,9 @@ def open_session(
         which answers many calls at once, keeps one. The bits are the same for any number.
     verify
         Whether to read the whole folder and check its digest first.
+    apart
+        Whether a form that is not kept is made by another process, so that this one need not
+        import what makes it; longer by its start.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def open_session(
     chosen = checked_form(contract, backend, mode, form)
     if chosen in ("fused", "packed"):
         opener = opener_of(backend)
-        ready = form_at(path, chosen, mode, contract.float32)
+        ready = form_at(path, chosen, mode, contract.float32, apart=apart)
         executor = ChunkedExecutor(opener(ready.model, **(options or {})), workers)
         session = session_on(contract, executor, ready, backend=backend, form=chosen, mode=mode)
         del ready

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -147,7 +148,8 @@ def load(
         raise ArtifactError(path, problem)
     in_halves = backend_of(backend).form == "halves"  # which are made of the exact graph
     mode = "exact" if in_halves else artifact.contract.mode
-    session = open_session(path, backend=backend, mode=mode, verify=False)
+    apart = "onnx" not in sys.modules  # a server never needs it but to make a form
+    session = open_session(path, backend=backend, mode=mode, verify=False, apart=apart)
     gate(session, artifact)
     return model_of(session, artifact, version, is_proved=True, observe=observe)
 

@@ -1,11 +1,12 @@
 """Forms that are kept: the same as those just made, made again where they are damaged."""
 
+import sys
 from pathlib import Path
 
 import onnx
 import pytest
 
-from preproc import Artifact
+from preproc import Artifact, ArtifactError
 from preproc.runtime import building, forms, open_session
 from preproc.runtime.forms import ReadyForm, form_at
 
@@ -35,6 +36,25 @@ def test_a_form_is_made_once(
     assert logistic_artifact.path is not None
     with open_session(logistic_artifact.path) as session:
         assert session.form_digest == first.digest
+
+
+def test_another_process_makes_the_same_form(
+    kept: Path, logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = made_at(logistic_artifact)
+    monkeypatch.setenv(forms.VARIABLE, "")
+    monkeypatch.setattr(building, "fuse", never)
+    assert logistic_artifact.path is not None
+    assert form_at(logistic_artifact.path, "fused", "exact", (), apart=True) == want
+    monkeypatch.setattr(sys, "executable", str(kept / "no interpreter"))
+    with pytest.raises(AssertionError, match="made again"):
+        form_at(logistic_artifact.path, "fused", "exact", (), apart=True)
+
+
+def test_what_is_wrong_with_a_graph_is_told_here_too(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(ArtifactError, match="expected an ONNX model, got other bytes"):
+        form_at(tmp_path, "fused", "exact", (), apart=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "truncated", "altered"])

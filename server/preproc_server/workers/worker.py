@@ -19,12 +19,13 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from preproc.errors import PreprocError
-from preproc_server.app import Server, log_error, options_of
+from preproc.runtime.memory import share_heaps
+from preproc_server.app import Server, heaps_of, log_error, options_of
 from preproc_server.errors import NotReadyError
 from preproc_server.loading import Model
 from preproc_server.pinning import pin
 from preproc_server.prover import LocalProver
-from preproc_server.settings import Settings, settings_of
+from preproc_server.settings import Settings
 from preproc_server.state import Entry, LocalModels, digest_of, proof_of
 from preproc_server.team import Team
 from preproc_server.workers.census import census_of, census_to_json
@@ -186,7 +187,8 @@ def counts_of(settings: Settings) -> "DriftCounts | None":
 def main() -> None:
     """Take settings from the standard input, and a socket's number from the arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's, which the parent has too
-    settings = settings_of(json.load(sys.stdin))
+    settings = Settings(**json.load(sys.stdin))
+    share_heaps(heaps_of(settings))
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     try:
         worker = Worker(settings, socket.socket(fileno=int(sys.argv[1])))
