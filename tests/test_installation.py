@@ -47,8 +47,10 @@ def test_it_proves_and_serves_an_artifact(python: Path, boosting_artifact: Artif
     assert "pass" in said
     repository = boosting_artifact.path.parent.parent
     code = (
-        "from preproc_server.app import Server; from preproc_server.settings import Settings; "
-        f"s = Server(Settings(repository={str(repository)!r}, host='localhost', port=0)); "
+        "from preproc_server.app import Server; "
+        "from preproc_server.configuring import settings_of; "
+        f"given = dict(repository={str(repository)!r}, host='localhost', port=0); "
+        "s = Server(settings_of(given)); "
         "s.start(); print(s.wait_proved(60), s.repository.is_any_proved); s.stop(0)"
     )
     assert run(str(python), "-c", code).split() == ["True", "True"]

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from preproc.cli.terminal import clear_errors
 
 
 def serve(
@@ -56,12 +57,23 @@ def serve(
         "log_sample": sample,
         "allow_unproved": allow_unproved,
     }
-    _give_way([f"{name}={value}" for name, value in flags.items() if value is not None])
+    from preproc_server.configuring import settings_of  # noqa: PLC0415  # only who serves needs it
+    from preproc_server.settings import settings_to_json  # noqa: PLC0415
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    with clear_errors():
+        settings = settings_of(given)
+    _give_way(settings_to_json(settings))
 
 
-def _give_way(arguments: Sequence[str]) -> None:
+def _give_way(settings: str) -> None:
     """Let a server take the place of the command line, and its process where the system can."""
-    command = [sys.executable, "-P", "-m", "preproc_server", *arguments]
+    command = [sys.executable, "-P", "-m", "preproc_server"]
     if sys.platform == "win32":  # where the place of a process cannot be taken
-        raise typer.Exit(subprocess.call(command))  # noqa: S603  # ourselves
-    os.execv(command[0], command)  # noqa: S606  # as above
+        done = subprocess.run([*command, "0"], input=settings, text=True, check=False)  # noqa: S603  # ourselves
+        raise typer.Exit(done.returncode)
+    source, sink = os.pipe()
+    with os.fdopen(sink, "w", encoding="utf-8") as written:
+        written.write(settings)  # a pipe holds 64 KiB, which settings never fill
+    os.set_inheritable(source, True)  # os has no keyword
+    os.execv(command[0], [*command, str(source)])  # noqa: S606  # as above

@@ -1,54 +1,39 @@
-"""Settings of the server: flags over environment (``PREPROC_*``) over the file ``preproc.env``."""
+"""What can be set of a server: plain values, which `configuring` reads and checks.
 
-import os
+Why apart: what reads and checks takes 14 MB and 150 ms, which a process that serves need not have.
+"""
+
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Final, Literal
 
-from dotenv import dotenv_values
+from annotated_types import Ge, Gt, Le
 
-from preproc.runtime import BACKENDS, DEFAULT_BACKEND
+from preproc.runtime import DEFAULT_BACKEND
 from preproc.runtime.backends import VARIABLES
-from preproc_server.errors import SettingsError
-from preproc_server.readers import Reader, flag, folder, names, path, real, text, whole, word
-from preproc_server.versions import parse_policy
 
 PREFIX: Final = "PREPROC_"
-FILE: Final = Path("preproc.env")
+"""Of variables that set something."""
+FILE: Final = "preproc.env"
+"""In the working directory, with lines as of the environment."""
 MEBIBYTE: Final = 2**20
 MAX_MESSAGE_BYTES: Final = 2**31 - 1
 """What a gRPC message can hold at all, and what Triton allows."""
 
-
-def _known_backend(name: Any) -> str:
-    if name not in BACKENDS:
-        raise ValueError(f"expected one of {sorted(BACKENDS)}, got {name!r}")
-    return str(name)
-
-
-def _known_policy(given: Any) -> str:
-    parse_policy(text(given))
-    return str(given)
-
-
-Text = Annotated[str, text]
-Flag = Annotated[bool, flag]
-Place = Annotated[Path, path]
-Port = Annotated[int, whole(ge=0, le=65535)]
-Count = Annotated[int, whole(gt=0)]
-MessageBytes = Annotated[int, whole(ge=1024, le=MAX_MESSAGE_BYTES)]
-Streams = Annotated[int, whole(ge=1, le=1000)]
-Number = Annotated[float, real(ge=0)]
-Heed = Annotated[Literal["ignore", "count", "refuse"], word("ignore", "count", "refuse")]
-Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Port = Annotated[int, Ge(0), Le(65535)]
+Count = Annotated[int, Gt(0)]
+MessageBytes = Annotated[int, Ge(1024), Le(MAX_MESSAGE_BYTES)]
+Streams = Annotated[int, Ge(1), Le(1000)]
+Number = Annotated[float, Ge(0)]
+Heed = Literal["ignore", "count", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set; checked when made, never changed after.
+    """All that can be set; never changed after.
 
     Attributes
     ----------
@@ -154,120 +139,69 @@ class Settings:
         Least important level that is logged.
     """
 
-    repository: Annotated[Path, folder]
-    host: Text = "[::]"
+    repository: Path
+    host: str = "[::]"
     port: Port = 8001
     metrics_port: Port | None = None
-    workers: Annotated[int, whole(ge=1, le=256)] = 1
-    spare: Flag = False
-    affinity: Flag = False
+    workers: Annotated[int, Ge(1), Le(256)] = 1
+    spare: bool = False
+    affinity: bool = False
     threads: Count = 4
-    direct: Flag = True
+    direct: bool = True
     max_concurrent_calls: Count = 1024
     max_receive_bytes: MessageBytes = 64 * MEBIBYTE
     max_send_bytes: MessageBytes = 64 * MEBIBYTE
-    keepalive_s: Annotated[float, real(ge=1)] = 60.0
+    keepalive_s: Annotated[float, Ge(1)] = 60.0
     min_ping_interval_s: Number = 10.0
     drain_delay_s: Number = 0.0
     grace_s: Number = 20.0
-    backend: Annotated[str, _known_backend] = DEFAULT_BACKEND
-    mode: Annotated[Literal["none", "watch", "explicit"], word("none", "watch", "explicit")] = (
-        "none"
-    )
-    watch_interval_s: Annotated[float, real(ge=0.01)] = 5.0
-    load_models: Annotated[tuple[str, ...], names] = ()
-    versions: Annotated[str, _known_policy] = "latest"
-    allow_unproved: Flag = False
+    backend: str = DEFAULT_BACKEND
+    mode: Literal["none", "watch", "explicit"] = "none"
+    watch_interval_s: Annotated[float, Ge(0.01)] = 5.0
+    load_models: tuple[str, ...] = ()
+    versions: str = "latest"
+    allow_unproved: bool = False
     check_interval_s: Number = 600.0
     max_streams: Streams = 64
     max_watches: Streams = 100
-    reflection: Flag = True
-    shared_memory: Flag = True
-    error_texts: Annotated[Literal["full", "short"], word("full", "short")] = "full"
-    extra_columns: Annotated[Literal["refuse", "count"], word("refuse", "count")] = "refuse"
-    empty_digest: Annotated[Literal["count", "refuse"], word("count", "refuse")] = "count"
+    reflection: bool = True
+    shared_memory: bool = True
+    error_texts: Literal["full", "short"] = "full"
+    extra_columns: Literal["refuse", "count"] = "refuse"
+    empty_digest: Literal["count", "refuse"] = "count"
     unseen_values: Heed = "count"
     out_of_range: Heed = "count"
-    response_compression: Annotated[
-        Literal["none", "gzip", "deflate"], word("none", "gzip", "deflate")
-    ] = "none"
+    response_compression: Literal["none", "gzip", "deflate"] = "none"
     shadow_queue_calls: Count = 64
     shadow_samples: Count = 100
     shadow_tolerance: Number = 0.05
-    log_dir: Place | None = None
-    log_sample: Annotated[float, real(gt=0, le=1)] = 0.05
-    log_key: Text | None = None
-    log_policy: Place | None = None
-    log_hmac_key: Text | None = field(default=None, repr=False)
+    log_dir: Path | None = None
+    log_sample: Annotated[float, Gt(0), Le(1)] = 0.05
+    log_key: str | None = None
+    log_policy: Path | None = None
+    log_hmac_key: str | None = field(default=None, repr=False)
     log_queue_rows: Count = 65536
-    log_max_age_days: Annotated[float, real(gt=0)] = 30.0
+    log_max_age_days: Annotated[float, Gt(0)] = 30.0
     log_max_bytes: Count = 10 * 2**30
-    server_name: Text = "preproc"
-    log_level: Annotated[Level, word(*get_args(Level))] = "INFO"
-
-    def __post_init__(self) -> None:
-        """Read each setting, which may be text; raises `SettingsError` with all at fault."""
-        faults = []
-        for name, (read, is_optional) in _readers().items():
-            given = getattr(self, name)
-            if given is None and is_optional:
-                continue
-            try:
-                object.__setattr__(self, name, read(given))
-            except ValueError as error:
-                faults.append(_fault(name, str(error), given))
-        if faults:
-            raise SettingsError(faults)
+    server_name: str = "preproc"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
     def address(self) -> str:
-        """Host and port as gRPC wants them."""
+        """Where gRPC listens."""
         return f"{self.host}:{self.port}"
 
 
-@cache
-def _readers() -> dict[str, tuple[Reader, bool]]:
-    """Give for each setting what reads it, and whether it may be None."""
-    found = {}
-    for name, hint in get_type_hints(Settings, include_extras=True).items():
-        is_optional = type(None) in get_args(hint)
-        of = get_args(hint)[0] if is_optional else hint
-        found[name] = (of.__metadata__[0], is_optional)
-    return found
+def settings_to_json(settings: Settings) -> str:
+    """Write all settings, defaults and secrets too, so that a process reads no others."""
+    return json.dumps(asdict(settings), default=str)
 
 
-def settings_of(given: Mapping[str, Any]) -> Settings:
-    """Make the settings of flags, environment and file.
-
-    Raises
-    ------
-    SettingsError
-        Naming each setting at fault.
-    """
-    known = _readers()
-    told = {name: value for name, value in _named(os.environ).items() if name in known}
-    read = {"repository": None, **_named(dotenv_values(FILE)), **told, **given}
-    unknown = [
-        f"{name}: expected a setting, got an unknown name{_guess(name)}"
-        for name in read
-        if name not in known
-    ]
-    try:
-        settings = Settings(**{name: read[name] for name in read if name in known})
-    except SettingsError as error:
-        raise SettingsError([*error.faults, *unknown]) from error
-    if unknown:
-        raise SettingsError(unknown)
-    return settings
-
-
-def _named(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Give the text of each setting, of variables with our prefix, in capitals or not."""
-    lower = {name.lower(): value for name, value in variables.items()}
-    prefix = PREFIX.lower()
-    return {
-        name.removeprefix(prefix): value for name, value in lower.items() if name.startswith(prefix)
-    }
+def settings_from_json(text: str) -> Settings:
+    """Read settings that another process has checked."""
+    given: dict[str, Any] = json.loads(text)
+    paths = {name: Path(given[name]) for name in _PATHS if given[name] is not None}
+    return Settings(**{**given, **paths, "load_models": tuple(given["load_models"])})
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Sequence[str]:
@@ -280,18 +214,18 @@ def unknown_variables(environment: Mapping[str, str]) -> Sequence[str]:
     )
     return [
         f"{PREFIX}{name.upper()}: expected a setting, got an unknown name"
-        + _guess(name, lambda close: f"{PREFIX}{close.upper()}")
+        + guess(name, lambda close: f"{PREFIX}{close.upper()}")
         + "; it is ignored"
         for name in told
-        if name not in _readers() and f"{PREFIX}{name.upper()}" not in VARIABLES
+        if name not in NAMES and f"{PREFIX}{name.upper()}" not in VARIABLES
     ]
 
 
-def _guess(name: str, worded: Callable[[str], str] = str) -> str:
-    close = get_close_matches(name, _readers(), 1)
+def guess(name: str, worded: Callable[[str], str] = str) -> str:
+    """Ask whether a setting was meant whose name is close; nothing where there is none."""
+    close = get_close_matches(name, NAMES, 1)
     return f", did you mean {worded(close[0])}?" if close else ""
 
 
-def _fault(name: str, problem: str, given: Any) -> str:
-    told = problem if ", got " in problem else f"{problem}, got {str(given)!r}"
-    return f"{name}: {told}; change {PREFIX}{name.upper()}, {FILE} or the flag"
+NAMES: Final = frozenset(one.name for one in fields(Settings))
+_PATHS: Final = ("repository", "log_dir", "log_policy")

@@ -24,10 +24,11 @@ Columns = dict[str, NDArray[Any]]
 Start = Callable[..., Server]
 PROGRAM = """
 import sys
+from pathlib import Path
 from preproc_server.app import serve
 from preproc_server.settings import Settings
 
-serve(Settings(repository=sys.argv[1], host="localhost", port=0))
+serve(Settings(repository=Path(sys.argv[1]), host="localhost", port=0))
 """
 
 

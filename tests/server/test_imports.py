@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from preproc_server.settings import Settings, settings_to_json
 
 from preproc import Artifact
 from preproc.runtime.forms import VARIABLE
@@ -23,15 +24,17 @@ def serve(settings):
     server.stop(0)
     print(*(name for name in {NEEDLESS!r} if name in sys.modules))
 __main__.serve = serve
-__main__.main(sys.argv[1:])
+__main__.main(0)
 """
 
 
 def imported(artifact: Artifact, before: str = "") -> list[str]:
     assert artifact.path is not None
-    told = [f"repository={artifact.path.parent.parent}", "host=127.0.0.1", "port=0"]
-    command = [sys.executable, "-c", before + _SERVE, *told]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    settings = Settings(repository=artifact.path.parent.parent, host="127.0.0.1", port=0)
+    command = [sys.executable, "-c", before + _SERVE]
+    done = subprocess.run(
+        command, input=settings_to_json(settings), check=True, capture_output=True, text=True
+    )
     return done.stdout.split()
 
 

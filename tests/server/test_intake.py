@@ -24,7 +24,7 @@ def ended(channel: grpc.Channel, path: str, *requests: bytes) -> Any:
 
 @WAYS
 def test_calls_end_alike_whoever_takes_them(models: Path, start: Start, *, direct: bool) -> None:
-    server = start(models, direct=direct, mode="explicit", load_models="tiny")
+    server = start(models, direct=direct, mode="explicit", load_models=("tiny",))
     assert (server._intake is not None) is direct
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         assert infer(channel, request_of(one_row(), name="a")).id == "a"

@@ -20,12 +20,13 @@ from tests.server.calling import infer, one_row, request_of
 
 PROGRAM = """
 import sys
+from pathlib import Path
 from preproc_server.app import serve
 from preproc_server.settings import Settings
 
 repository, log = sys.argv[1:]
-serve(Settings(repository=repository, host="localhost", port=0, metrics_port=0, log_dir=log,
-               log_sample=1.0))
+serve(Settings(repository=Path(repository), log_dir=Path(log), log_sample=1.0,
+               host="localhost", port=0, metrics_port=0))
 """
 KILL_AFTER_S = 2.0
 Process = subprocess.Popen[str]

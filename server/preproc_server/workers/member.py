@@ -1,16 +1,14 @@
 """One worker as its parent sees it: a process, the line to it, and what it has loaded."""
 
-import json
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final, Self
 
 from preproc_server.errors import LinkError, WorkerError
-from preproc_server.settings import Settings
+from preproc_server.settings import Settings, settings_to_json
 from preproc_server.state import State
 from preproc_server.workers.census import Census
 from preproc_server.workers.link import Answer, Link
@@ -60,7 +58,7 @@ class Member:
             )
         assert self._process.stdin is not None
         with suppress(BrokenPipeError), self._process.stdin as entrance:
-            entrance.write(settings_to_json(settings))
+            entrance.write(settings_to_json(settings).encode())
         self.slot: int | None = None
         self.loaded: set[int] = set()
         self.census = Census()
@@ -132,11 +130,6 @@ class Member:
             self._process.wait(patience_s)
         self._process.kill()
         return self._process.wait()
-
-
-def settings_to_json(settings: Settings) -> bytes:
-    """Write all settings, defaults and secrets too, so that a worker reads no others."""
-    return json.dumps(asdict(settings), default=str).encode()
 
 
 def _difference(told: dict[str, Any], digest: str) -> str:

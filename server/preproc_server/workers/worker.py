@@ -4,7 +4,6 @@ It decides nothing about models: whoever asks it for a change is answered by the
 all workers prove first and swap then. When the parent is gone it ends.
 """
 
-import json
 import logging
 import os
 import signal
@@ -25,7 +24,7 @@ from preproc_server.errors import NotReadyError
 from preproc_server.loading import Model
 from preproc_server.pinning import pin
 from preproc_server.prover import LocalProver
-from preproc_server.settings import Settings
+from preproc_server.settings import Settings, settings_from_json
 from preproc_server.state import Entry, LocalModels, digest_of, proof_of
 from preproc_server.team import Team
 from preproc_server.workers.census import census_of, census_to_json
@@ -187,7 +186,7 @@ def counts_of(settings: Settings) -> "DriftCounts | None":
 def main() -> None:
     """Take settings from the standard input, and a socket's number from the arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's, which the parent has too
-    settings = Settings(**json.load(sys.stdin))
+    settings = settings_from_json(sys.stdin.read())
     share_heaps(heaps_of(settings))
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     try:
