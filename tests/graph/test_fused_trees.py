@@ -1,0 +1,79 @@
+"""Splits of the fused form: who goes where, next to every limit and where a number is missing."""
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from preproc.graph import GraphBuilder, Tree, fuse, pack, tree_sum
+from preproc.graph.view import attributes_of
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
+from preproc.signature import Column, Output
+
+ENDS = (-np.inf, np.inf)
+TINY, LARGEST = 5e-324, 1.7976931348623157e308
+LIMITS = np.array(
+    [
+        *(-np.inf, -LARGEST, -1e39, -1.5, -0.1, -TINY, -0.0, 0.0, TINY, 1e-310, 0.1, 1 / 3, 1.0),
+        *(3.4028235e38, 1e39, LARGEST, np.inf),
+    ]
+)
+MISSING_LEFT = np.arange(4 * len(LIMITS)) % 2 == 0
+ALL_LIMITS = np.repeat(LIMITS, 4)
+
+
+def stump(limit: float, *, is_missing_left: bool) -> Tree:
+    is_leaf, ends = np.array([False, True, True]), np.array([1, 0, 0])
+    return Tree(
+        np.zeros(3, np.int64),
+        np.full(3, limit),
+        ends,
+        2 * ends,
+        np.array([is_missing_left, False, False]),
+        is_leaf,
+        np.array([0.0, 3.0, 5.0]),
+    )
+
+
+def numbers() -> NDArray[np.float64]:
+    """Each limit, what float32 makes of it, the float64 and float32 beside, and no number."""
+    with np.errstate(over="ignore"):
+        short = LIMITS.astype(np.float32)
+        beside = [np.nextafter(one, one.dtype.type(to)) for one in (LIMITS, short) for to in ENDS]
+    return np.concatenate([LIMITS, short, *beside, [np.nan]]).astype(np.float64)
+
+
+def fused_trees(*, is_short: bool) -> onnx.ModelProto:
+    """More stumps than are too few to be worth it, each with an output of its own."""
+    graph = GraphBuilder()
+    x = graph.input(Column("x", "float64"))
+    if is_short:
+        x = graph.op("Cast", x, scope="f", to=onnx.TensorProto.FLOAT)
+        x = graph.op("Cast", x, scope="f", to=onnx.TensorProto.DOUBLE)
+    trees = [
+        (at, stump(limit, is_missing_left=bool(is_left)))
+        for at, (limit, is_left) in enumerate(zip(ALL_LIMITS, MISSING_LEFT, strict=True))
+    ]
+    sums = tree_sum(graph, x, trees, np.zeros(len(trees)), scope="f")
+    output = Output("sums", "prediction", "float64", len(trees), None)
+    return fuse(pack(graph.finish([(sums, output)])).model)
+
+
+@pytest.mark.parametrize("is_short", [False, True], ids=["float64", "float32"])
+def test_every_number_goes_to_its_side_of_every_limit(*, is_short: bool) -> None:
+    x = numbers()
+    with np.errstate(over="ignore"):
+        compared = x.astype(np.float32).astype(np.float64) if is_short else x
+    is_left = np.where(np.isnan(compared)[:, None], MISSING_LEFT, compared[:, None] <= ALL_LIMITS)
+    model = fused_trees(is_short=is_short)
+    with open_executor(model) as executor:
+        got = executor.execute({"packed_float64": x.reshape(-1, 1)})["sums"]
+    np.testing.assert_array_equal(got, np.where(is_left, 3.0, 5.0))
+
+
+@pytest.mark.parametrize("is_short", [False, True], ids=["float64", "float32"])
+def test_only_what_infinity_bounds_is_asked_for_missing_numbers(*, is_short: bool) -> None:
+    (node,) = [n for n in fused_trees(is_short=is_short).graph.node if n.op_type == "TreeEnsemble"]
+    told = attributes_of(node)
+    limits = onnx.numpy_helper.to_array(told["nodes_splits"])
+    assert set(limits[np.array(told["nodes_missing_value_tracks_true"]) > 0]) == {np.inf}
