@@ -2,9 +2,15 @@
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
+from preproc.export.conversion import convert
 from preproc.graph import GraphBuilder, Tree, fuse, pack, tree_sum
 from preproc.graph.view import attributes_of
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
@@ -75,5 +81,36 @@ def test_every_number_goes_to_its_side_of_every_limit(*, is_short: bool) -> None
 def test_only_what_infinity_bounds_is_asked_for_missing_numbers(*, is_short: bool) -> None:
     (node,) = [n for n in fused_trees(is_short=is_short).graph.node if n.op_type == "TreeEnsemble"]
     told = attributes_of(node)
-    limits = onnx.numpy_helper.to_array(told["nodes_splits"])
+    limits = numpy_helper.to_array(told["nodes_splits"])
     assert set(limits[np.array(told["nodes_missing_value_tracks_true"]) > 0]) == {np.inf}
+
+
+def test_rare_words_share_columns_and_are_told_apart() -> None:
+    """Every pair of words is asked, those of the other column and unseen ones among them."""
+    draw = np.random.default_rng(0)
+    words = [f"w{at}" for at in range(24)]
+    rows = [words[at] for at in draw.geometric(0.15, (600, 2)).ravel() % 24]
+    frame = pd.DataFrame(np.reshape(rows, (600, 2)), columns=["one", "two"]).astype(object)
+    frame["two"] = frame["two"].str.replace("w1", "v1")
+    target = frame["one"].map(hash_of) + frame["two"].map(hash_of) + draw.normal(size=600) > 0
+    encode = OneHotEncoder(handle_unknown="ignore")
+    pipeline = make_pipeline(encode, GradientBoostingClassifier(n_estimators=60))
+    model = pack(convert(pipeline.fit(frame, target), frame).model).model
+    fused = fuse(model)
+    assert any((numpy_helper.to_array(one) == -1).any() for one in tables_of(fused))
+    asked = sorted({*frame["one"], *frame["two"], "never seen"})
+    pairs = np.array([(one, two) for one in asked for two in asked], object)
+    with open_executor(model) as public, open_executor(fused) as executor:
+        want = public.execute({"packed_string": pairs})["probabilities"]
+        got = executor.execute({"packed_string": pairs})["probabilities"]
+    np.testing.assert_array_equal(got, want)
+    oracle = pipeline.predict_proba(pd.DataFrame(pairs, columns=["one", "two"]))
+    np.testing.assert_array_equal(got, oracle)
+
+
+def hash_of(word: str) -> float:
+    return float(np.sin(7 * int(word[1:]))) + (word[0] == "v")
+
+
+def tables_of(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    return [one for one in model.graph.initializer if len(one.dims) == 2 and one.dims[0] > 9]

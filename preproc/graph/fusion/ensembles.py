@@ -65,6 +65,8 @@ class _Splits:
     feature: NDArray[np.int64]
     limit: NDArray[np.float64]
     is_missing_true: NDArray[np.bool_]
+    is_turned: NDArray[np.bool_]
+    """Whether *yes* means at most the limit."""
 
 
 def _rewrite(view: View, node: onnx.NodeProto) -> None:
@@ -86,19 +88,20 @@ def _rewrite(view: View, node: onnx.NodeProto) -> None:
         np.array(told["nodes_featureids"]),
         np.array(numpy_helper.to_array(told["nodes_splits"])),
         np.array(told.get("nodes_missing_value_tracks_true", [0] * count)) > 0,
+        np.zeros(count, bool),
     )
     known = [part for part in parts if part is not None]
     kind = onnx.TensorProto.FLOAT if is_short else onnx.TensorProto.DOUBLE
     columns = _moved(view, known, splits, kind)
-    is_turned = _turned(view, columns, splits, len(told["tree_roots"]))
+    _turn(view, columns, splits, len(told["tree_roots"]))
     limits = _rounded_down(splits.limit, np.float32 if is_short else np.float64)
-    limits = np.where(is_turned, _below(-limits), limits)
+    limits = np.where(splits.is_turned, _below(-limits), limits)
     joined = next(iter(columns)) if len(columns) == 1 else view.add("Concat", *columns, axis=1)
     for true, false in _SIDES:
         yes, no = np.array(told[true]), np.array(told[false])
-        told[true] = np.where(is_turned, yes, no).tolist()
-        told[false] = np.where(is_turned, no, yes).tolist()
-    tracks = ~splits.is_missing_true & ~is_turned
+        told[true] = np.where(splits.is_turned, yes, no).tolist()
+        told[false] = np.where(splits.is_turned, no, yes).tolist()
+    tracks = ~splits.is_missing_true & ~splits.is_turned
     told |= {
         "nodes_featureids": splits.feature.tolist(),
         "nodes_splits": numpy_helper.from_array(limits, "splits"),
@@ -177,11 +180,14 @@ def _moved(
         if not len(mine):
             continue
         if isinstance(part, Hot):
-            value, wide, places = told_columns(view, part, used, kind)
-            columns[value] = range(total, total + wide)
-            splits.feature[mine] = total + places[at]
+            limits = splits.limit[mine]
+            may_share = bool((limits >= 0).all() and (limits < 1).all())
+            words = told_columns(view, part, used, np.bincount(at), kind, may_share=may_share)
+            columns[words.value] = range(total, total + words.width)
+            splits.feature[mine] = total + words.place[at]
             splits.is_missing_true[mine] = True  # none is missing
-            total += wide
+            splits.is_turned[mine] = words.is_negative[at]
+            total += words.width
             continue
         if part.value not in casts:
             is_same = view.kinds[part.value] == kind
@@ -193,26 +199,22 @@ def _moved(
     return columns
 
 
-def _turned(
-    view: View, columns: dict[str, range], splits: _Splits, trees: int
-) -> NDArray[np.bool_]:
-    """Ask for negated numbers where missing ones go with the larger; tell which nodes do.
+def _turn(view: View, columns: dict[str, range], splits: _Splits, trees: int) -> None:
+    """Ask for negated numbers where missing ones go with the larger, if trees are many.
 
     A negated number is at least a bound where it is more than the number below it. Below minus
-    infinity is none, so what is at most infinity stays. Few trees are not worth the columns.
+    infinity is none, so what is at most infinity stays as it is.
     """
     is_large = ~splits.is_missing_true & (splits.limit < np.inf)
-    is_turned = np.zeros(len(is_large), bool)
     feature = splits.feature.copy()
     total = max(held.stop for held in columns.values())
     for value, held in list(columns.items()):
         mine = is_large & (feature >= held.start) & (feature < held.stop)
         if mine.any() and trees > max(_MANY, len(held)):
-            is_turned |= mine
+            splits.is_turned |= mine
             splits.feature[mine] += total - held.start
             columns[view.add("Neg", value)] = range(total, total + len(held))
             total += len(held)
-    return is_turned
 
 
 def _move(splits: _Splits, origin: Origin, mine: NDArray[np.int64], at: NDArray[np.int64]) -> None:
