@@ -183,6 +183,19 @@ def test_a_bound_is_the_last_number_on_its_side() -> None:
     assert (made(np.nextafter(bounds, np.inf)) > limits).all()
 
 
+def test_the_first_broken_rule_of_many_columns_is_told() -> None:
+    model = pack(convert(*fitted(RandomForestClassifier(2, random_state=0), 70)).model).model
+    draw = np.random.default_rng(3)
+    numbers = draw.normal(size=(400, 70))
+    where = np.flatnonzero(draw.random(numbers.shape) < 0.04)
+    numbers.flat[where] = draw.choice([*EXTREMES, 1e38, -1e39, 1e41], len(where))
+    words = draw.choice(ANY_WORD, (400, 2)).astype(object)
+    feeds = {"packed_float64": numbers, "packed_string": words}
+    want = answers(model, feeds)
+    assert len(set(want["row_error"])) > 50
+    assert_same_bits(want, answers(fuse(model), feeds))
+
+
 def test_nodes_do_not_grow_with_columns() -> None:
     counts = [
         len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
