@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -59,6 +59,10 @@ MODELS: Mapping[str, Any] = {
     "boosting": GradientBoostingClassifier(n_estimators=60, max_depth=2),
     "binary forest": RandomForestClassifier(60, random_state=0),
     "forest": RandomForestClassifier(5, max_depth=4, random_state=0),
+    "both": VotingClassifier(
+        [("few", RandomForestClassifier(3, random_state=0)), ("line", LogisticRegression())],
+        voting="soft",
+    ),
 }
 
 
@@ -163,6 +167,20 @@ def opened(graphs: Mapping[str, onnx.ModelProto]) -> dict[str, tuple[Any, Any]]:
 @pytest.mark.parametrize("name", MODELS)
 def test_fusing_takes_nodes_away(name: str, graphs: Mapping[str, onnx.ModelProto]) -> None:
     assert len(fuse(graphs[name]).graph.node) < 0.85 * len(graphs[name].graph.node)
+
+
+def test_numbers_are_filled_only_for_who_needs_it(graphs: Mapping[str, onnx.ModelProto]) -> None:
+    filling = {
+        name: any(node.op_type == "IsNaN" for node in fuse(graph).graph.node)
+        for name, graph in graphs.items()
+    }
+    assert filling == {
+        "logistic": True,
+        "boosting": False,
+        "binary forest": False,
+        "forest": False,
+        "both": True,
+    }
 
 
 def test_a_bound_is_the_last_number_on_its_side() -> None:
