@@ -2,10 +2,10 @@
 
 Why it is exact: the rules stay what they are. An infinity is found in all checked values at once;
 where a value is never NaN, not finite means infinite. A broken rule leaves its number less one
-beyond all numbers, which is negative, so the smallest such number is the first rule, zero means
-none, and the remainder gives the number back. Its square root is NaN where a rule is broken, and
-+0 where none is, which may be subtracted from any number. As an index it counts from the end of a
-table, where poisoned labels stand; it is at least as far from zero as a table of labels is long.
+beyond all numbers, which is negative, so the smallest such number is the first rule and zero means
+none. Its square root is NaN where a rule is broken, and +0 where none is, which may be subtracted
+from any number. As an index it counts from the end of a table: of one that gives the number back,
+and of one where poisoned labels stand; it is at least as far from zero as labels are many.
 
 Where all rules refuse infinities, the inputs are asked for bounds, see `bounds`; that number comes
 from there.
@@ -52,13 +52,13 @@ def short_refusals(view: View) -> None:
     beyond = int(numbers.max()) + max([1, *entries])
     ends = np.cumsum(widths)[:-1]
     worst, nothing = _worst(view, list(zip(parts, np.split(numbers, ends), strict=True)), beyond)
-    view.replace(end, "Mod", [worst, view.constant(np.array(beyond, np.int32))])
+    view.replace(end, "Gather", [view.constant(np.arange(beyond, dtype=np.int32)), worst])
     for node, table, kind in outputs:
         if table is not None:
             _poison_label(view, node, table, worst, beyond)
         elif kind == "numbers":
             _poison_numbers(view, node, nothing)
-    refused = view.add("Less", worst, np.array(0, np.int32))
+    refused = view.add("Less", worst, np.array(0))
     for node in list(view.nodes.values()):
         if node.op_type == "Greater" and node.input[0] == chosen.output[0]:
             view.rename(node, refused)
@@ -99,11 +99,13 @@ def _outputs(
 
 
 def _is_index(view: View, value: str) -> bool:
-    """Whether a value of shape (n,) is never negative, by what makes it."""
+    """Whether a value is int64, of shape (n,), and never negative, by what makes it."""
     node = view.nodes.get(value)
     while node is not None and node.op_type == "Squeeze":
         node = view.nodes.get(node.input[0])
     if node is None or len(view.shapes.get(value, ())) != 1:
+        return False
+    if view.kinds.get(value) != onnx.TensorProto.INT64:
         return False
     if node.op_type == "Cast":
         return view.kinds.get(node.input[0]) == onnx.TensorProto.BOOL
@@ -116,19 +118,9 @@ def _poison_label(
     """Let refused rows find the poison at the end of the table of labels."""
     labels = view.constants[table.input[0]]
     poison = np.full(beyond, view.constants[node.input[1]].reshape(()), labels.dtype)
-    index = view.add("Add", _small(view, table.input[1]), worst)
+    index = view.add("Add", table.input[1], worst)
     longer = view.constant(np.concatenate([labels, poison]))
     view.replace(node, "Gather", [longer, index])
-
-
-def _small(view: View, index: str) -> str:
-    """Give an index as int32; one that is made of truth values is made so at once."""
-    squeeze = view.maker(index, "Squeeze")
-    cast = view.maker(index if squeeze is None else squeeze.input[0], "Cast")
-    if cast is None:
-        return view.add("Cast", index, to=onnx.TensorProto.INT32)
-    index = view.add("Cast", cast.input[0], to=onnx.TensorProto.INT32)
-    return index if squeeze is None else view.add("Squeeze", index, squeeze.input[1])
 
 
 def _poison_numbers(view: View, node: onnx.NodeProto, nothing: str) -> None:
@@ -141,15 +133,15 @@ def _poison_numbers(view: View, node: onnx.NodeProto, nothing: str) -> None:
 def _worst(
     view: View, parts: Sequence[tuple[str, NDArray[np.int32]]], beyond: int
 ) -> tuple[str, str]:
-    """Give the first broken rule less `beyond`, int32 (n), and the poison, float64 (n, 1)."""
+    """Give the first broken rule less `beyond`, int64 (n), and the poison, float64 (n, 1)."""
     asked = _bounds(view, parts)
     if asked is not None:
         told = first_broken(view, *asked, beyond)
-        short = view.add("Cast", told, to=onnx.TensorProto.INT32)
-        return view.add("Squeeze", short, np.array([1])), view.add("Sqrt", told)
+        number = view.add("Cast", told, to=onnx.TensorProto.INT64)
+        return view.add("Squeeze", number, np.array([1])), view.add("Sqrt", told)
     broken, order = _broken(view, parts)
-    left = np.where(order > 0, order - beyond, 0).astype(np.int32).reshape(1, -1)
-    marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT32), left)
+    left = np.where(order > 0, order - beyond, 0).astype(np.int64).reshape(1, -1)
+    marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT64), left)
     worst = view.add("ReduceMin", marks, np.array([1]), keepdims=0)
     nothing = view.add("Sqrt", view.add("Cast", worst, to=onnx.TensorProto.DOUBLE))
     return worst, view.add("Unsqueeze", nothing, np.array([1]))
