@@ -117,6 +117,7 @@ CHANGED_BY = {
     "tables_of_tables": "logistic",
     "columns_of_tables": "logistic",
     "short_refusals": "forest",
+    "single_columns": "forest",
     "without_copies": "forest",
 }
 

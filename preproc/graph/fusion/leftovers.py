@@ -60,6 +60,20 @@ def tables_of_tables(view: View) -> None:
             view.rename(node, view.add("Gather", np.asarray(made), inner.input[1]))
 
 
+def single_columns(view: View) -> None:
+    """Take the one column of a value (n, 1) by a look-up.
+
+    Why: one row takes 0.4 to 0.9 us less than with ``Squeeze``, whole graphs compared; in batches
+    a row takes 8 ns more, of a thousand or more.
+    """
+    for node in list(view.nodes.values()):
+        axes = view.constants.get(node.input[1]) if node.op_type == "Squeeze" else None
+        if axes is not None and axes.tolist() == [1] and view.widths.get(node.input[0]) == 1:
+            if _is_output(view, node.output[0]):
+                continue
+            view.rename(node, view.add("Gather", node.input[0], np.array(0), axis=1))
+
+
 def columns_of_tables(view: View) -> None:
     """Let each column look into its own column of a table, not behind its start in a long one."""
     for node in list(view.nodes.values()):

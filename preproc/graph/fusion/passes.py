@@ -8,7 +8,12 @@ import onnx
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import trees_on_inputs
-from preproc.graph.fusion.leftovers import columns_of_tables, tables_of_tables, without_copies
+from preproc.graph.fusion.leftovers import (
+    columns_of_tables,
+    single_columns,
+    tables_of_tables,
+    without_copies,
+)
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
 from preproc.graph.view import View
@@ -24,6 +29,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
+    "single_columns": single_columns,
     "without_copies": without_copies,
 }
 """Those after it: how it computes."""
