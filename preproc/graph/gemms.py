@@ -45,13 +45,17 @@ def closed_products(view: View) -> None:
         found = _product_of(view, node)
         if found is not None:
             parts = _parts(view, found)
-            if found.last is not node or len(parts) > 1:
+            is_chain = node.op_type == "MatMul" and (found.last is not node or len(parts) > 1)
+            if is_chain or _poisoned(view, found.last.output[0]) is not None:
                 view.rename(found.last, _summed(view, found, parts))
 
 
 def _product_of(view: View, node: onnx.NodeProto) -> _Product | None:
-    """Read a product with a constant matrix, as far as constants go on with it."""
-    given = view.constants.get(node.input[1]) if node.op_type == "MatMul" else None
+    """Read a product with a constant matrix, as far as constants go on with it.
+
+    One column times a row of numbers is one too.
+    """
+    given = view.constants.get(node.input[1]) if node.op_type in ("MatMul", "Mul") else None
     if given is None or given.ndim != _ROWS_AND_COLUMNS or given.dtype != np.float64:
         return None
     if view.widths.get(node.input[0]) != len(given):
@@ -102,9 +106,12 @@ def _summed(view: View, found: _Product, parts: list[str]) -> str:
         [view.widths.get(part, 0) for part in parts] if len(parts) > 1 else [len(found.weights)]
     )
     poisoned = _poisoned(view, found.last.output[0])
-    table = None if poisoned is None else _shifted_table(view, found, parts[-1])
-    if poisoned is not None and table is not None:
+    table = None
+    if poisoned is not None and found.shift.any():
+        table = _shifted_table(view, found, parts[-1])
+    if table is not None:
         parts = [*parts[:-1], table]
+    if poisoned is not None and (table is not None or not found.shift.any()):
         total = poisoned.input[1]
         view.replace(poisoned, "Sigmoid", [found.last.output[0]])
     stop = len(found.weights)

@@ -42,11 +42,12 @@ def test_two_classes_take_one_sigmoid_and_keep_their_answers(name: str) -> None:
     assert 0 < np.isnan(want["probabilities"]).mean() < 1
 
 
-def test_a_product_of_parts_takes_a_gemm_each() -> None:
-    quick = fast(restructure(pack(convert(*fitted(LogisticRegression())).model).model))
+@pytest.mark.parametrize(("name", "parts"), [("logistic", 2), ("boosting", 1)])
+def test_a_product_takes_a_gemm_a_part_and_the_poison_along(name: str, parts: int) -> None:
+    quick = fast(restructure(pack(convert(*fitted(MODELS[name])).model).model))
     found = operators(quick)
-    assert found.count("Gemm") == 2
-    assert not {"MatMul", "Concat", "Sub"} & set(found)
+    assert found.count("Gemm") == parts
+    assert not {"MatMul", "Mul", "Sub"} & set(found)
 
 
 def decided(operator: str) -> tuple[onnx.ModelProto, onnx.ModelProto]:
