@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from preproc.graph.view import View
+from preproc.graph.view import View, attributes_of
 
 Matrix = NDArray[np.float64]
 
@@ -138,13 +138,16 @@ def _shifted_table(view: View, found: _Product, part: str) -> str | None:
 
     It can where its first column is weighed as the shift is: by minus one and one, say.
     """
-    node = view.maker(part, "GatherElements")
+    node = view.maker(part, "GatherElements") or view.maker(part, "Gather")
     table = None if node is None else view.constants.get(node.input[0])
     if node is None or table is None or view.uses[part] > 1 or part not in view.widths:
+        return None
+    is_single = table.ndim == 1 and view.widths[part] == 1 and not attributes_of(node)
+    if node.op_type == "Gather" and not is_single:
         return None
     weights = found.weights[len(found.weights) - view.widths[part]]
     if not weights.all() or len(set((found.shift[0] / weights).tolist())) > 1:
         return None
     shifted = table.astype(np.float64)
-    shifted[:, 0] += found.shift[0, 0] / weights[0]
-    return view.add("GatherElements", shifted, node.input[1], axis=0)
+    shifted.reshape(len(shifted), -1)[:, 0] += found.shift[0, 0] / weights[0]
+    return view.add(node.op_type, shifted, node.input[1], **attributes_of(node))

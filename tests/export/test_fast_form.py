@@ -1,8 +1,8 @@
 """The fast form: fewer nodes, other last bits, bounds of its own that are kept."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -16,10 +16,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from preproc import Artifact, BackendError, ParityError, ProofError
+from preproc.contract import Mode
 from preproc.export import export_pipeline
 from preproc.graph import fast
 from preproc.parity import judge_recording, record
 from preproc.runtime import forms, open_session, prove
+
+MODES: Final[tuple[Mode, Mode]] = ("exact", "fast")
 
 
 def table(rows: int) -> tuple[pd.DataFrame, NDArray[Any]]:
@@ -65,11 +68,21 @@ def artifact(
     return export_pipeline(fitted, data[0], repository=folder, name="model", mode="fast")
 
 
-def test_the_fast_form_has_fewer_nodes_and_keeps_its_measured_bounds(
-    artifact: Artifact, fitted: Pipeline
+def test_what_runs_fast_scores_by_a_gemm_a_part_and_decides_by_one_node_an_output(
+    artifact: Artifact,
 ) -> None:
     public = onnx.ModelProto.FromString(artifact.model)
-    assert len(fast(public).graph.node) < len(public.graph.node)
+    exact, quick = (
+        [node.op_type for node in forms.make_form(public, "fused", mode, ()).model.graph.node]
+        for mode in MODES
+    )
+    assert len(quick) <= len(exact) - 11
+    assert [quick.count(name) for name in ("Gemm", "Sigmoid", "ArgMax")] == [2, 1, 1]
+    assert not {"Concat", "CumSum", "Pow", "Reciprocal"} & set(quick)
+    assert {"Concat", "CumSum", "Pow", "Reciprocal"} <= set(exact)
+
+
+def test_the_fast_form_keeps_its_measured_bounds(artifact: Artifact, fitted: Pipeline) -> None:
     measured = artifact.certificate["fast"]
     assert measured["digest"] != artifact.digest
     bound = measured["outputs"]["probabilities"]["tolerance"]["max_row"]
@@ -114,10 +127,19 @@ def spoiled(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProt
     return model
 
 
+def unpoisoned(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProto:
+    """Fast, and refused rows answered like any other."""
+    model = fast(public, float32)
+    (poison,) = [node for node in model.graph.node if node.op_type == "Sqrt"]
+    poison.op_type = "Relu"
+    return model
+
+
+@pytest.mark.parametrize("spoil", [spoiled, unpoisoned])
 def test_a_wrong_fast_form_does_not_pass_the_gate(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    spoil: Callable[..., onnx.ModelProto], artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "fast", spoiled)
+    monkeypatch.setattr(forms, "fast", spoil)
     assert artifact.path is not None
     with (
         open_session(artifact.path, mode="fast") as session,
