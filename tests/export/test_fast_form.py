@@ -20,7 +20,7 @@ from preproc.contract import Mode
 from preproc.export import export_pipeline
 from preproc.graph import fast
 from preproc.parity import judge_recording, record
-from preproc.runtime import forms, open_session, prove
+from preproc.runtime import building, open_session, prove
 
 MODES: Final[tuple[Mode, Mode]] = ("exact", "fast")
 
@@ -73,7 +73,12 @@ def test_what_runs_fast_scores_by_a_gemm_a_part_and_decides_by_one_node_an_outpu
 ) -> None:
     public = onnx.ModelProto.FromString(artifact.model)
     exact, quick = (
-        [node.op_type for node in forms.make_form(public, "fused", mode, ()).model.graph.node]
+        [
+            node.op_type
+            for node in onnx.load_from_string(
+                building.make_form(public, "fused", mode, ()).model
+            ).graph.node
+        ]
         for mode in MODES
     )
     assert len(quick) <= len(exact) - 11
@@ -139,7 +144,7 @@ def unpoisoned(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelP
 def test_a_wrong_fast_form_does_not_pass_the_gate(
     spoil: Callable[..., onnx.ModelProto], artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "fast", spoil)
+    monkeypatch.setattr(building, "fast", spoil)
     assert artifact.path is not None
     with (
         open_session(artifact.path, mode="fast") as session,
@@ -162,7 +167,7 @@ def test_a_fast_form_that_decides_otherwise_is_not_exported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forms, "fast", upside_down)
+    monkeypatch.setattr(building, "fast", upside_down)
     with pytest.raises(ProofError, match="real rows are decided otherwise"):
         export_pipeline(fitted, data[0], repository=tmp_path, name="model", mode="fast")
     assert not (tmp_path / "model" / "1").exists()

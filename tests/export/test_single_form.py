@@ -18,7 +18,7 @@ from preproc.export import export_pipeline
 from preproc.export.conversion import convert
 from preproc.graph import fast
 from preproc.parity import judge_recording, record
-from preproc.runtime import forms, open_session, prove
+from preproc.runtime import building, open_session, prove
 
 Matrix = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def spoiled(public: onnx.ModelProto, float32: Collection[str]) -> onnx.ModelProt
 def test_a_wrong_float32_form_does_not_pass_the_gate(
     artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "fast", spoiled)
+    monkeypatch.setattr(building, "fast", spoiled)
     assert artifact.path is not None
     with (
         open_session(artifact.path, mode="fast") as session,
