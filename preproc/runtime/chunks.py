@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from preproc.runtime.executor import Executor, Placed
 
-CHUNK_ROWS: Final = 1024
-"""Above it a hundred columns of float64 no longer fit into a second-level cache."""
+CHUNK_ROWS: Final = 512
+"""Above it a hundred columns of float64 no longer fit into half a megabyte of cache."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
