@@ -14,9 +14,9 @@ from onnx import numpy_helper
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
 
 from preproc import Artifact, ParityError
 from preproc.export import export_pipeline
@@ -44,8 +44,9 @@ def table(rows: int, numbers: int = 3) -> pd.DataFrame:
 def fitted(model: Any, numbers: int = 3) -> tuple[Any, pd.DataFrame]:
     frame = table(300, numbers)
     columns = [f"n{at}" for at in range(numbers)]
+    scale = PowerTransformer() if isinstance(model, Ridge) else StandardScaler()
     prepare = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), columns),
+        (make_pipeline(SimpleImputer(), scale), columns),
         (OneHotEncoder(handle_unknown="ignore"), ["one", "two"]),
         sparse_threshold=1.0,
     )
@@ -63,6 +64,7 @@ MODELS: Mapping[str, Any] = {
         [("few", RandomForestClassifier(3, random_state=0)), ("line", LogisticRegression())],
         voting="soft",
     ),
+    "powers": Ridge(),
 }
 
 
@@ -118,6 +120,7 @@ CHANGED_BY = {
     "columns_of_tables": "logistic",
     "short_refusals": "forest",
     "single_columns": "forest",
+    "powers_by_sign": "powers",
     "without_copies": "forest",
 }
 
@@ -181,6 +184,7 @@ def test_numbers_are_filled_only_for_who_needs_it(graphs: Mapping[str, onnx.Mode
         "binary forest": False,
         "forest": False,
         "both": True,
+        "powers": True,
     }
 
 
@@ -224,11 +228,12 @@ def test_nodes_do_not_grow_with_columns() -> None:
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    pipeline, frame = fitted(MODELS["boosting"])
-    return export_pipeline(
-        pipeline, frame, repository=tmp_path_factory.mktemp("models"), name="fused"
-    )
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        name: export_pipeline(*fitted(MODELS[name]), repository=folder, name=name)
+        for name in ("boosting", "powers")
+    }
 
 
 def other_words(run: Callable[[View], None]) -> Callable[[View], None]:
@@ -272,17 +277,35 @@ def blind(run: Callable[[View], None]) -> Callable[[View], None]:
     return spoiled
 
 
+def other_sign(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass take the other power."""
+
+    def spoiled(view: View) -> None:
+        run(view)
+        for node in view.nodes.values():
+            node.op_type = {"Min": "Max"}.get(node.op_type, node.op_type)
+
+    return spoiled
+
+
 @pytest.mark.parametrize(
-    ("name", "spoil"),
-    [("short_refusals", blind), ("trees_on_inputs", other_words), ("trees_on_inputs", lost)],
-    ids=["refusals", "words", "negated"],
+    ("name", "spoil", "model"),
+    [
+        ("short_refusals", blind, "boosting"),
+        ("trees_on_inputs", other_words, "boosting"),
+        ("trees_on_inputs", lost, "boosting"),
+        ("powers_by_sign", other_sign, "powers"),
+    ],
+    ids=["refusals", "words", "negated", "signs"],
 )
 def test_the_gate_refuses_a_spoiled_pass(
     name: str,
     spoil: Callable[[Callable[[View], None]], Callable[[View], None]],
-    artifact: Artifact,
+    model: str,
+    artifacts: Mapping[str, Artifact],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    artifact = artifacts[model]
     assert artifact.path is not None
     with open_session(artifact.path) as session:
         assert session.form == "fused"

@@ -16,11 +16,13 @@ from preproc.graph.fusion.leftovers import (
 )
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.refusals import short_refusals
+from preproc.graph.fusion.signs import powers_by_sign
 from preproc.graph.view import View
 
 STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
     "columns_from_parts": columns_from_parts,
     "short_refusals": short_refusals,
+    "powers_by_sign": powers_by_sign,
     "weights_by_word": weights_by_word,
     "counted_leaves": counted_leaves,
     "trees_on_inputs": trees_on_inputs,
