@@ -149,9 +149,9 @@ def checked(scope: Scope, fitted: Any, table: Table) -> Block:
 
 
 def weighted_sum(
-    scope: Scope, block: Block, coefficients: Any, *, is_sparse: bool
+    scope: Scope, block: Block, coefficients: Any, *, is_sparse: bool, is_finite: bool = True
 ) -> tuple[str, Decided]:
-    """Multiply rows by coefficients, (k,) or (columns, k).
+    """Multiply rows by coefficients, (k,) or (columns, k); `checked` rows are finite.
 
     Coefficients that were made sparse are summed by scipy too, even if the rows are dense.
 
@@ -167,7 +167,7 @@ def weighted_sum(
         products = scope.op("Mul", block.value, weights)
         value = ordered_sum(scope.graph, products, block.width, scope=scope.path)
     elif len(weights) == 1:
-        value = vector_product(scope, block.value, weights[0])
+        value = vector_product(scope, block.value, weights[0], is_finite=is_finite)
     else:
         value = product(scope, block.value, weights.T, is_sparse=is_ordered)
     return value, least_certain(block.decided, "ieee" if is_ordered else "blas")

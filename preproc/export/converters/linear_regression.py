@@ -52,7 +52,7 @@ def partial_least_squares_regressor(scope: Scope, fitted: Any, table: Table) -> 
     block = checked(scope, fitted, table)
     mean = scope.row(fitted._x_mean)  # noqa: SLF001  # no public way
     block = replace(block, value=scope.op("Sub", block.value, mean))
-    value, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=False)
+    value, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=False, is_finite=False)
     value = scope.op("Add", value, scope.row(fitted.intercept_))
     if fitted._predict_1d:  # noqa: SLF001  # no public way
         return (prediction_answer(flat(scope, value), decided),)

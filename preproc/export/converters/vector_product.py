@@ -19,9 +19,14 @@ from preproc.export.scope import Scope
 _LANES: Final = 4
 _LONGEST: Final = 256
 """Summands that one ``MatMul`` adds in order."""
+_FUSED: Final = ((), (0,), (1, 0), (1, 0, 2))
+"""Order of what is left of a row: compilers fuse the second product with the first, so that the
+second comes first."""
 
 
-def vector_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
+def vector_product(
+    scope: Scope, value: str, weights: NDArray[np.float64], *, is_finite: bool = False
+) -> str:
     """Multiply a float64 value (n, k) by one constant vector (k,).
 
     Parameters
@@ -32,6 +37,8 @@ def vector_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> st
         Name of a value of shape (n, k), float64.
     weights
         Coefficients, (k,).
+    is_finite
+        Whether the value is finite in every row that is answered.
 
     Returns
     -------
@@ -40,17 +47,21 @@ def vector_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> st
     """
     count = len(weights)
     whole = count - count % _LANES
-    head = _of_lanes(scope, value, weights[:whole], count) if whole else ""
-    if whole == count:
+    rest = count - whole
+    is_short = is_finite and whole > 0 and count <= _LONGEST
+    if is_short:
+        head = _of_finite(scope, value, weights, whole)
+    else:
+        head = _of_lanes(scope, value, weights[:whole], count) if whole else ""
+    if not rest or (is_short and rest == 1):
         return head
-    # Compilers fuse the second product with the first, so the second comes first.
-    order = [whole + at for at in ((0,), (1, 0), (1, 0, 2))[count - whole - 1]]
+    order = [whole + at for at in _FUSED[rest]]
     tail = scope.op("Gather", value, np.array(order), axis=1) if count > 1 else value
     column = weights[order].reshape(-1, 1)
-    if head and len(order) == 1:
+    if head and rest == 1:
         return scope.op("MatMul", scope.op("Concat", head, tail, axis=1), np.vstack([[1], column]))
-    rest = scope.op("MatMul", tail, column)
-    return scope.op("Add", head, rest) if head else rest
+    last = scope.op("MatMul", tail, column)
+    return scope.op("Add", head, last) if head else last
 
 
 def dense_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
@@ -58,6 +69,24 @@ def dense_product(scope: Scope, value: str, weights: NDArray[np.float64]) -> str
     if weights.shape[1] == 1:
         return vector_product(scope, value, weights[:, 0])
     return product(scope, value, weights)
+
+
+def _of_finite(scope: Scope, value: str, weights: NDArray[np.float64], whole: int) -> str:
+    """Add the first `whole` summands in four running sums, two and two side by side; join these.
+
+    Where a sum has no part in a summand, it is weighed by zero: that changes no bit of a sum but
+    the sign of a zero. One summand more, if that is all that is left, is joined too; its product
+    is fused with the sum of the others.
+    """
+    is_joined = len(weights) - whole == 1
+    halves = np.zeros((2, len(weights), 3 if is_joined else 2))
+    every = np.arange(whole)
+    halves[every // 2 % 2, every, every % 2] = weights[:whole]
+    halves[0, whole:, 2:] = 1.0
+    sums = scope.op("Add", *(scope.op("MatMul", value, half) for half in halves))
+    last = np.ones((halves.shape[2], 1))
+    last[2:] = weights[-1]
+    return scope.op("MatMul", sums, last)
 
 
 def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
