@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from preproc.graph.builder import MARK
+from preproc.graph.chains import joined_products
 from preproc.graph.exponential import FALLING
 from preproc.graph.gemms import closed_products
 from preproc.graph.scores import by_one_sigmoid
@@ -52,6 +53,7 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
         if ordered is not None:
             value, weights = ordered
             view.replace(node, "MatMul", [value, view.constant(weights.reshape(-1, 1))])
+    joined_products(view)
     for node in list(view.nodes.values()):
         if node.op_type == "MatMul":
             _fold_into_product(view, node)
