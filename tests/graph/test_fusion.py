@@ -219,6 +219,21 @@ def test_the_first_broken_rule_of_many_columns_is_told() -> None:
     assert_same_bits(want, answers(fuse(model), feeds))
 
 
+def test_a_rule_that_refuses_missing_numbers_is_asked_of_the_inputs_too() -> None:
+    draw = np.random.default_rng(4)
+    frame = pd.DataFrame(draw.normal(size=(300, 70)) * 1e-3, columns=[f"n{at}" for at in range(70)])
+    pipeline = make_pipeline(StandardScaler(), PowerTransformer(), Ridge())
+    model = pack(convert(pipeline.fit(frame, frame["n1"] > 0), frame).model).model
+    numbers = draw.normal(size=(600, 70))
+    where = np.flatnonzero(draw.random(numbers.shape) < 0.03)
+    numbers.flat[where] = draw.choice([*EXTREMES, np.nan, 1e160, -1e160], len(where))
+    fused = fuse(model)
+    want = answers(model, {"packed_float64": numbers})
+    assert len(set(want["row_error"])) > 100
+    assert_same_bits(want, answers(fused, {"packed_float64": numbers}))
+    assert "IsInf" not in {node.op_type for node in fused.graph.node}
+
+
 def test_nodes_do_not_grow_with_columns() -> None:
     counts = [
         len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)

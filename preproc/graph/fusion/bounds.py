@@ -1,4 +1,4 @@
-"""Rules that refuse infinities, asked of the inputs: one node for all of them.
+"""Rules that refuse infinities, and maybe NaN, asked of the inputs: one node for all of them.
 
 Why it is exact: a step that keeps the order makes an infinity of the numbers beyond a bound, which
 `Origin` finds. So each column of the inputs has bounds, and a tree of a few splits says which of
@@ -22,15 +22,17 @@ _AT_MOST: Final = 0
 _COLUMNS: Final = 32
 """In one tree; its nodes grow with the square."""
 
-Limit = tuple[int, float]
-"""Number of a rule, and what breaks it: numbers at most this, or above it."""
+Limit = tuple[int, float, bool]
+"""Number of a rule, what breaks it, numbers at most this, or above it, and whether NaN does."""
 Child = tuple[int, bool]
 """Node or leaf, and whether it is a leaf."""
-Bounds = tuple[int, float, float]
-"""Number of a rule; it is broken below or at the first bound, and above the second."""
+Bounds = tuple[int, float, float, bool]
+"""Number of a rule; it is broken below or at the first bound, above the second, maybe by NaN."""
 
 
-def bounds_of(origin: Origin, numbers: NDArray[np.int32]) -> dict[int, list[Bounds]] | None:
+def bounds_of(
+    origin: Origin, numbers: NDArray[np.int32], *, is_nan_refused: bool
+) -> dict[int, list[Bounds]] | None:
     """Bound the origin of values that must be finite, by column of the origin.
 
     Parameters
@@ -39,20 +41,24 @@ def bounds_of(origin: Origin, numbers: NDArray[np.int32]) -> dict[int, list[Boun
         Of the values.
     numbers
         Of the rules, int32 (columns,), zero where none looks.
+    is_nan_refused
+        Whether a value that is not a number breaks its rule too.
 
     Returns
     -------
     dict or None
-        None where a missing number would be refused.
+        None where a missing number would be made infinite.
     """
     at = np.flatnonzero(numbers)
-    if np.isinf(origin.filled(at)).any():
+    filled = origin.filled(at)
+    if np.isinf(filled).any():
         return None
+    is_nan = np.isnan(filled) & is_nan_refused
     below = origin.bounds(np.full(len(at), -np.inf), at)
     above = origin.bounds(np.full(len(at), np.finfo(np.float64).max), at)
     found: dict[int, list[Bounds]] = {}
-    for one, low, high in zip(at, below, above, strict=True):
-        bounds = (int(numbers[one]), float(low), float(high))
+    for one, low, high, missing in zip(at, below, above, is_nan, strict=True):
+        bounds = (int(numbers[one]), float(low), float(high), bool(missing))
         found.setdefault(int(origin.columns[one]), []).append(bounds)
     return found
 
@@ -60,9 +66,12 @@ def bounds_of(origin: Origin, numbers: NDArray[np.int32]) -> dict[int, list[Boun
 def first_broken(view: View, value: str, rules: dict[int, list[Bounds]], beyond: int) -> str:
     """Give the number of the first broken rule less `beyond`, zero for none, float64 (n, 1)."""
     trees = _Trees(beyond)
-    below = [(column, [(rule, low) for rule, low, _ in all_of]) for column, all_of in rules.items()]
+    below = [
+        (column, [(rule, low, False) for rule, low, _, _ in all_of])
+        for column, all_of in rules.items()
+    ]
     above = [
-        (column, [(rule, high) for rule, _, high in all_of if high < np.inf])
+        (column, [(rule, high, nan) for rule, _, high, nan in all_of if high < np.inf or nan])
         for column, all_of in rules.items()
     ]
     for sides, is_below in ((below, True), (above, False)):
@@ -78,9 +87,12 @@ def first_broken(view: View, value: str, rules: dict[int, list[Bounds]], beyond:
 def _telling(limits: Sequence[Limit], *, is_below: bool) -> list[Limit]:
     """Leave out rules that cannot be the first: all they refuse is refused before."""
     kept: list[Limit] = []
-    for number, limit in sorted(limits):
-        if not kept or (limit > kept[-1][1] if is_below else limit < kept[-1][1]):
-            kept.append((number, limit))
+    for number, limit, is_nan in sorted(limits):
+        tightest = kept[-1][1] if kept else -np.inf if is_below else np.inf
+        is_tighter = limit > tightest if is_below else limit < tightest
+        is_first_nan = is_nan and not any(nan for _, _, nan in kept)
+        if not kept or is_tighter or is_first_nan:
+            kept.append((number, limit if is_tighter else tightest, is_nan))
     return kept
 
 
@@ -104,24 +116,26 @@ class _Trees:
         child = self._leaf(0)
         for at in reversed(range(len(columns))):
             column, limits = columns[at]
-            tightest, limit = limits[-1]
+            tightest, limit, _ = limits[-1]
+            is_nan = any(nan for _, _, nan in limits)
             broken = self._leaf(tightest - self._beyond)
             earlier = [
-                (number, other, looser)
+                (number, other, looser, nan)
                 for other, known in columns[at:]
-                for number, looser in known
+                for number, looser, nan in known
                 if number < tightest
             ]
-            for number, other, looser in sorted(earlier, reverse=True):
+            for number, other, looser, nan in sorted(earlier, reverse=True):
                 first = self._leaf(number - self._beyond)
-                broken = self._node(other, looser, first, broken, is_below=is_below)
-            child = self._node(column, limit, broken, child, is_below=is_below)
+                broken = self._node((other, looser, nan), first, broken, is_below=is_below)
+            child = self._node((column, limit, is_nan), broken, child, is_below=is_below)
         self._roots.append(child[0])
 
     def _node(
-        self, column: int, limit: float, broken: Child, kept: Child, *, is_below: bool
+        self, asked: tuple[int, float, bool], broken: Child, kept: Child, *, is_below: bool
     ) -> Child:
-        self._nodes.append((column, limit, not is_below))
+        column, limit, nan = asked
+        self._nodes.append((column, limit, not (is_below or nan)))
         self._children.append([broken, kept] if is_below else [kept, broken])
         return len(self._nodes) - 1, False
 

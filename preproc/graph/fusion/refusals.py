@@ -155,9 +155,11 @@ def _bounds(
     rules: dict[int, list[Bounds]] = {}
     total = 0
     for part, numbers in parts:
-        source = _infinite(view, part)
+        source, is_nan_refused = _infinite(view, part)
         origin = None if source is None else origin_of(view, source)
-        found = None if origin is None else bounds_of(origin, numbers)
+        found = (
+            None if origin is None else bounds_of(origin, numbers, is_nan_refused=is_nan_refused)
+        )
         if origin is None or found is None or not view.widths.get(origin.value):
             return None
         if origin.value not in values:
@@ -177,8 +179,8 @@ def _broken(
     numbers: list[NDArray[np.int32]] = []
     others: list[tuple[str, NDArray[np.int32]]] = []
     for part, mine in parts:
-        source = _infinite(view, part)
-        if source is None:
+        source, is_nan_refused = _infinite(view, part)
+        if source is None or is_nan_refused:
             others.append((part, mine))
         else:
             value, of_columns = _whole(view, source, mine)
@@ -215,26 +217,26 @@ def _whole(view: View, value: str, numbers: NDArray[np.int32]) -> tuple[str, NDA
     return taken.input[0], all_numbers
 
 
-def _infinite(view: View, part: str) -> str | None:
-    """Give the value whose infinities a rule refuses; None where it asks for something else."""
+def _infinite(view: View, part: str) -> tuple[str | None, bool]:
+    """Give the value whose infinities a rule refuses, and whether it refuses NaN there too.
+
+    None where it asks for something else.
+    """
     plain = view.maker(part, "IsInf")
     if plain is not None:
         is_both = not attributes_of(plain)
         is_double = view.kinds.get(plain.input[0]) == onnx.TensorProto.DOUBLE
-        return plain.input[0] if is_both and is_double else None
+        return (plain.input[0] if is_both and is_double else None), False
     negated = view.maker(part, "Not")
     below = None if negated is None else view.maker(negated.input[0], "Less")
     size = None if below is None else view.maker(below.input[0], "Abs")
     if below is None or size is None:
-        return None
+        return None, False
     bound, value = view.constants.get(below.input[1]), size.input[0]
-    if (
-        bound is None
-        or not (bound.astype(np.float64) == np.inf).all()
-        or not _never_nan(view, value)
-    ):
-        return None
-    return value if view.kinds.get(value) in _FLOATS else None
+    is_float = view.kinds.get(value) in _FLOATS
+    if bound is None or not (bound.astype(np.float64) == np.inf).all() or not is_float:
+        return None, False
+    return value, not _never_nan(view, value)
 
 
 def _never_nan(view: View, value: str) -> bool:
