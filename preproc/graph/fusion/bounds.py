@@ -7,6 +7,7 @@ inputs need not be joined and looked at once more, and steps that nothing else n
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,8 @@ from preproc.graph.builder import ML
 from preproc.graph.fusion.origins import Origin
 from preproc.graph.view import View
 
-_MIN: Final = 2
-_AT_MOST: Final = 0
+MIN: Final = 2
+AT_MOST: Final = 0
 _COLUMNS: Final = 32
 """In one tree; its nodes grow with the square."""
 
@@ -66,6 +67,9 @@ def bounds_of(
 def first_broken(view: View, value: str, rules: dict[int, list[Bounds]], beyond: int) -> str:
     """Give the number of the first broken rule less `beyond`, zero for none, float64 (n, 1)."""
     trees = _Trees(beyond)
+    join = view.maker(value, "Concat")
+    parts = [value] if join is None else list(join.input)
+    ends = [0, *np.cumsum([view.widths[part] for part in parts]).tolist()]
     below = [
         (column, [(rule, low, False) for rule, low, _, _ in all_of])
         for column, all_of in rules.items()
@@ -79,8 +83,10 @@ def first_broken(view: View, value: str, rules: dict[int, list[Bounds]], beyond:
             (column, _telling(limits, is_below=is_below)) for column, limits in sides if limits
         ]
         known.sort(key=lambda one: one[1][-1])
-        for start in range(0, len(known), _COLUMNS):
-            trees.grow(known[start : start + _COLUMNS], is_below=is_below)
+        for first, end in pairwise(ends):
+            inside = [one for one in known if first <= one[0] < end]
+            for start in range(0, len(inside), _COLUMNS):
+                trees.grow(inside[start : start + _COLUMNS], is_below=is_below)
     return view.add("TreeEnsemble", value, domain=ML, **trees.attributes())
 
 
@@ -146,7 +152,7 @@ class _Trees:
     def attributes(self) -> dict[str, object]:
         """Lay them out as ``TreeEnsemble`` takes them: the least of all trees."""
         columns, limits, missing = zip(*self._nodes, strict=True)
-        modes = np.full(len(columns), _AT_MOST, np.uint8)
+        modes = np.full(len(columns), AT_MOST, np.uint8)
         sides = {"true": 0, "false": 1}
         return {
             "tree_roots": self._roots,
@@ -165,6 +171,6 @@ class _Trees:
             "leaf_targetids": [0] * len(self._leaves),
             "leaf_weights": numpy_helper.from_array(np.array(self._leaves), "leaf_weights"),
             "n_targets": 1,
-            "aggregate_function": _MIN,
+            "aggregate_function": MIN,
             "post_transform": 0,
         }

@@ -8,6 +8,7 @@ import onnx
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import trees_on_inputs
+from preproc.graph.fusion.gates import gated_refusals
 from preproc.graph.fusion.leftovers import (
     columns_of_tables,
     single_columns,
@@ -31,6 +32,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
+    "gated_refusals": gated_refusals,
     "single_columns": single_columns,
     "without_copies": without_copies,
 }
