@@ -167,7 +167,8 @@ def feature_answer(scope: Scope, table: Table) -> Answer:
     output = Output("features", "features", block.dtype, width, poison, names)
     decided = [part.decided for part in table.blocks for _ in part.features]
     exact = tuple(at for at, by in enumerate(decided) if by == "ieee" != block.decided)
-    return Answer(value, output, block.decided, exact=exact)
+    summed = table.summed if block.decided != "ieee" else ""
+    return Answer(value, output, block.decided, exact=exact, summed=summed)
 
 
 def as_output(output: Output, answer: NDArray[Any]) -> NDArray[Any]:

@@ -93,12 +93,16 @@ class Table:
         Whether scikit-learn gives this value, one column, as an array (n,).
     frame
         Whether it is a frame, of which library; features are named by its columns then.
+    summed
+        Graph value (n, any): sums of the magnitudes of all summands of each row, where all columns
+        are sums. It says nothing of what a later step makes of them.
     """
 
     blocks: tuple[Block, ...]
     is_sparse: bool = False
     is_flat: bool = False
     frame: Literal["", "pandas", "polars"] = ""
+    summed: str = ""
 
     @property
     def features(self) -> tuple[Feature, ...]:

@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler, TargetEncoder
 
 from preproc import Artifact, ProofError, compare, read_artifact
-from preproc.export import export_pipeline
+from preproc.export import export_pipeline, proof
 from preproc.export.answers import Answer
 from preproc.export.converters import MODELS, TRANSFORMERS, models
 from preproc.export.converters import transformers as converters
 from preproc.export.scope import Scope
-from preproc.export.table import Table, numbers
+from preproc.export.spread import Spread, spreads_of
+from preproc.export.table import Table, numbers, take
 from preproc.runtime import open_session
 
 
@@ -64,6 +67,55 @@ def test_a_wrong_converter_is_refused_with_the_path_of_its_step(
     assert str(caught.value).startswith(message)
     assert "of scikit-learn, got" in str(caught.value)
     assert not list(tmp_path.rglob("model.onnx"))
+
+
+def cancelling() -> tuple[PCA, NDArray[np.float64]]:
+    """A projection, and rows of which some are nearly the mean along it."""
+    rows = np.random.default_rng(4).normal(size=(240, 8))
+    return PCA(1, svd_solver="full").fit(rows), rows
+
+
+def test_a_projection_is_bounded_by_its_summands_not_by_what_is_left_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(scope: Scope, fitted: PCA, table: Table) -> Table:
+        """Sum from the last feature to the first, as another BLAS may."""
+        turned = copy(fitted)
+        turned.components_ = fitted.components_[:, ::-1]
+        turned.mean_ = fitted.mean_[::-1]
+        return TRANSFORMERS[PCA](scope, turned, take(scope, table, range(8)[::-1]))
+
+    def agreeing(*given: Any) -> dict[str, Spread]:
+        """Let scikit-learn agree with itself, as it does on some fits by chance."""
+        found = spreads_of(*given)
+        return {name: replace(one, max_abs=0.0, max_row=0.0) for name, one in found.items()}
+
+    monkeypatch.setattr(converters, "TRANSFORMERS", {**TRANSFORMERS, PCA: backwards})
+    monkeypatch.setattr(proof, "spreads_of", agreeing)
+    fitted, rows = cancelling()
+    certificate = export_pipeline(fitted, rows, repository=tmp_path, name="m").certificate
+    found = certificate["outputs"]["features"]
+    sums = np.abs(rows) @ np.abs(fitted.components_).T
+    sums += np.abs(fitted.mean_ @ fitted.components_.T)
+    assert found["scale"] == pytest.approx(sums.max(), rel=1e-12)
+    assert found["max_ulp"] > 2
+    assert certificate["rows"]["real"] == len(rows)
+
+
+@pytest.mark.parametrize("where", [(0, 0), (0, 7)], ids=["first", "last"])
+def test_a_projection_with_one_weight_spoiled_is_refused(
+    where: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoiled(scope: Scope, fitted: PCA, table: Table) -> Table:
+        wrong = copy(fitted)
+        wrong.components_ = fitted.components_.copy()
+        wrong.components_[where] += 1e-14
+        return TRANSFORMERS[PCA](scope, wrong, table)
+
+    monkeypatch.setattr(converters, "TRANSFORMERS", {**TRANSFORMERS, PCA: spoiled})
+    fitted, rows = cancelling()
+    with pytest.raises(ProofError, match="beyond blas"):
+        export_pipeline(fitted, rows, repository=tmp_path, name="wrong")
 
 
 def test_the_answers_of_each_step_travel_with_the_artifact(

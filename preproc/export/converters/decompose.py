@@ -19,6 +19,7 @@ from preproc.export.converters.products import (
     names_of,
     product,
     projected_limits,
+    summands,
 )
 from preproc.export.scope import Scope
 from preproc.export.table import (
@@ -54,14 +55,16 @@ def pca(scope: Scope, fitted: Any, table: Table) -> Table:
     value = product(scope, block.value, components.T, is_sparse=is_sparse)
     shift = np.reshape(fitted.mean_, (1, -1)) @ fitted.components_.T
     value = scope.op("Sub", value, scope.row(shift))
+    sums = scope.op("Add", summands(scope, block.value, components.T), scope.row(np.abs(shift)))
     limits = projected_limits(limits_of(block), components.T) + np.abs(shift[0])
     if fitted.whiten:
         scale = np.maximum(np.sqrt(fitted.explained_variance_), np.finfo(np.float64).eps)
-        value = scope.op("Div", value, scope.row(scale))
+        value, sums = (scope.op("Div", x, scope.row(scale)) for x in (value, sums))
         with np.errstate(over="ignore"):
             limits = limits / scale
     decided = _decided(block, is_sparse=is_sparse)
-    return Table((made_of(block, value, names_of(fitted, len(components)), limits, decided),))
+    made = made_of(block, value, names_of(fitted, len(components)), limits, decided)
+    return Table((made,), summed=sums)
 
 
 def truncated_svd(scope: Scope, fitted: Any, table: Table) -> Table:
@@ -92,8 +95,8 @@ def factor_analysis(scope: Scope, fitted: Any, table: Table) -> Table:
     value = product(scope, block.value, weighted.T)
     value = product(scope, value, covariance)
     limits = projected_limits(projected_limits(limits_of(block), weighted.T), covariance)
-    names = names_of(fitted, len(covariance))
-    return Table((made_of(block, value, names, limits, _decided(block)),))
+    made = made_of(block, value, names_of(fitted, len(covariance)), limits, _decided(block))
+    return Table((made,), summed=summands(scope, block.value, weighted.T, covariance))
 
 
 def discriminant_analysis(scope: Scope, fitted: Any, table: Table) -> Table:
@@ -171,8 +174,8 @@ def sparse_coding(scope: Scope, fitted: Any, table: Table) -> Table:
         negative = at_least_zero(scope, scope.op("Neg", code))
         code = scope.op("Concat", at_least_zero(scope, code), negative, axis=1)
         limits = np.tile(limits, 2)
-    names = names_of(fitted, len(limits))
-    return Table((made_of(block, code, names, limits, _decided(block)),))
+    made = made_of(block, code, names_of(fitted, len(limits)), limits, _decided(block))
+    return Table((made,), summed=summands(scope, block.value, dictionary.T))
 
 
 def sparse_pca(scope: Scope, fitted: Any, table: Table) -> Table:
@@ -207,7 +210,8 @@ def sparse_pca(scope: Scope, fitted: Any, table: Table) -> Table:
     value = scope.op("Gather", value, order.copy(), axis=1)
     inverse = np.abs(linalg.inv(equations)) + np.finfo(np.float64).eps
     limits = projected_limits(projected_limits(limits_of(block), components.T), inverse)
-    return Table((made_of(block, value, names_of(fitted, count), limits, _decided(block)),))
+    made = made_of(block, value, names_of(fitted, count), limits, _decided(block))
+    return Table((made,), summed=summands(scope, block.value, components.T, inverse))
 
 
 def _substituted(scope: Scope, value: str, factor: Matrix) -> str:
@@ -241,7 +245,8 @@ def _projected(
     value = product(scope, block.value, weights, is_sparse=is_sparse)
     limits = projected_limits(limits_of(block), weights)
     decided = _decided(block, is_sparse=is_sparse)
-    return Table((made_of(block, value, names_of(fitted, weights.shape[1]), limits, decided),))
+    made = made_of(block, value, names_of(fitted, weights.shape[1]), limits, decided)
+    return Table((made,), summed=summands(scope, block.value, weights))
 
 
 def _decided(block: Block, also: Decided = "ieee", *, is_sparse: bool = False) -> Decided:

@@ -36,6 +36,18 @@ def product(scope: Scope, value: str, weights: Matrix, *, is_sparse: bool = Fals
     return _dense_product(scope, value, weights, 0, len(weights))
 
 
+def summands(scope: Scope, value: str, *factors: Matrix) -> str:
+    """Sum the magnitudes of what a product with each of the factors in turn adds up, a row.
+
+    The error of a sum grows with these and not with what is left of them when they cancel:
+    N. Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1.
+    """
+    sums = scope.op("Abs", value)
+    for weights in factors:
+        sums = product(scope, sums, np.abs(weights))
+    return sums
+
+
 def _dense_product(scope: Scope, value: str, weights: Matrix, start: int, stop: int) -> str:
     if stop - start > BLOCK:
         blocks = -(-(stop - start) // BLOCK)

@@ -13,6 +13,7 @@ from preproc.export.converters.products import (
     names_of,
     product,
     projected_limits,
+    summands,
 )
 from preproc.export.scope import Scope
 from preproc.export.table import Decided, Table, least_certain
@@ -39,7 +40,8 @@ def random_projection(scope: Scope, fitted: Any, table: Table) -> Table:
     names = names_of(fitted, len(weights))
     given = made_of(block, value, names, limits, least_certain(block.decided, decided))
     stays_sparse = table.is_sparse and is_drawn_sparse and not fitted.dense_output
-    return Table((given,), is_sparse=stays_sparse)
+    sums = summands(scope, block.value, weights.T)
+    return Table((given,), is_sparse=stays_sparse, summed=sums)
 
 
 def _stored_product(scope: Scope, value: str, components: Any) -> str:
