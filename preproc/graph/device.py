@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from preproc.errors import BackendError
 from preproc.graph.builder import MARK, GraphBuilder, element_type
 from preproc.graph.crossings import WHOLE, Crossings
+from preproc.graph.products import summing_steps
 from preproc.graph.view import View, attributes_of, step_of
 
 BOOL, INT32, FLOAT = (
@@ -98,6 +99,8 @@ class Device:
         Inputs and constants that the dtype had to round.
     parts
         Value that is only the high part of a number → nodes that know the low part too.
+    summing
+        Value → steps in which it is a sum of products with constants.
     """
 
     view: View
@@ -109,6 +112,10 @@ class Device:
     leaves: list[Leaves] = field(default_factory=list)
     rounded: set[str] = field(default_factory=set)
     parts: dict[str, set[str]] = field(default_factory=dict)
+    summing: Mapping[str, frozenset[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.summing = summing_steps(self.view)
 
     def value(self, name: str) -> Value:
         """Give the value that stands for one of the public graph.

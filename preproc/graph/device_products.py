@@ -15,7 +15,7 @@ def linear(rule: Rule) -> Rule:
 
 
 def _product(device: Device, node: onnx.NodeProto) -> Value | None:
-    found = product_of(device.view, node.output[0])
+    found = product_of(device.view, node.output[0], device.summing)
     if found is None:
         return None
     sums, has_nan = [], False

@@ -23,7 +23,27 @@ _SCALES: Final = frozenset(["Div", "Mul"])
 _JOINS: Final = frozenset(["Add", "Concat", "Neg", "Sub"])
 
 
-def product_of(view: View, root: str) -> Mapping[str, NDArray[np.float64]] | None:
+def summing_steps(view: View) -> Mapping[str, frozenset[str]]:
+    """Tell for each value in which steps a chain of linear nodes up to it makes a sum.
+
+    Once for all values: to walk back from each would take the square of a long chain.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for name, node in view.nodes.items():  # in order: what a node takes comes first
+        if not _is_linear(view, node):
+            continue
+        above = frozenset[str]().union(*(found.get(item, ()) for item in node.input))
+        step = step_of(node)
+        if node.op_type in _MOVES:
+            found[name] = above
+        elif node.op_type in _SUMS or step in above:
+            found[name] = frozenset([step])
+    return found
+
+
+def product_of(
+    view: View, root: str, summing: Mapping[str, frozenset[str]]
+) -> Mapping[str, NDArray[np.float64]] | None:
     """Read a value as a sum of products of others with constants.
 
     Parameters
@@ -32,6 +52,8 @@ def product_of(view: View, root: str) -> Mapping[str, NDArray[np.float64]] | Non
         The graph.
     root
         Name of a value of shape (n, columns).
+    summing
+        What `summing_steps` found.
 
     Returns
     -------
@@ -40,6 +62,8 @@ def product_of(view: View, root: str) -> Mapping[str, NDArray[np.float64]] | Non
         the way within the step, or a shape is not known.
     """
     step = step_of(view.nodes[root])
+    if step not in summing.get(root, ()):
+        return None
     nodes: list[onnx.NodeProto] = []
     ends: dict[str, int] = {}
     waiting, seen = [root], set()
@@ -57,7 +81,7 @@ def product_of(view: View, root: str) -> Mapping[str, NDArray[np.float64]] | Non
             waiting += [item for item in node.input if item not in view.constants]
     is_known = all(ends.values()) and view.widths.get(root, 0)
     is_float = all(view.kinds[name] == onnx.TensorProto.DOUBLE for name in ends)
-    if not is_known or not is_float or not any(node.op_type in _SUMS for node in nodes):
+    if not is_known or not is_float:
         return None
     return _probed(view, root, nodes, ends)
 
@@ -75,12 +99,10 @@ def _probed(
     view: View, root: str, nodes: list[onnx.NodeProto], ends: Mapping[str, int]
 ) -> dict[str, NDArray[np.float64]]:
     """Ask the chain what it makes of the unit rows of each of its beginnings."""
-    wanted = {node.output[0] for node in nodes}
-    ordered = [node for node in view.public.graph.node if node.output[0] in wanted]
     constants = {name for node in nodes for name in node.input if name in view.constants}
     kind = onnx.TensorProto.DOUBLE
     graph = helper.make_graph(
-        ordered,
+        _ordered(root, {node.output[0]: node for node in nodes}),
         "chain",
         [helper.make_tensor_value_info(name, kind, [None, width]) for name, width in ends.items()],
         [helper.make_tensor_value_info(root, kind, None)],
@@ -98,3 +120,18 @@ def _probed(
         (found,) = run.run(None, rows)
         weights[end] = np.asarray(found, np.float64)
     return weights
+
+
+def _ordered(root: str, nodes: Mapping[str, onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Put every node of a chain behind those that it takes from."""
+    done: dict[str, onnx.NodeProto] = {}
+    waiting = [root]
+    while waiting:
+        name = waiting[-1]
+        ahead = [item for item in nodes[name].input if item in nodes and item not in done]
+        if ahead and name not in done:
+            waiting += ahead
+        else:
+            done.setdefault(name, nodes[name])
+            waiting.pop()
+    return list(done.values())

@@ -1,5 +1,7 @@
 """The halves against scikit-learn and the exact graph: what may be off, and what may not."""
 
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardS
 
 from preproc.errors import BackendError
 from preproc.export.conversion import convert
-from preproc.graph import lower
+from preproc.graph import lower, products
 from tests.graph.lowering import MODELS, NUMBERS, exact, fed, lowered, people, run
 
 ROWS = 150
@@ -274,3 +276,30 @@ def test_a_long_chain_of_models_is_lowered() -> None:
     graph = convert(models, x)
     got = run(lower(graph.model), {"X": x})["prediction"]
     assert np.abs(got - models.predict(x)).max() < 1e-5
+
+
+def _lines_of_products(members: int) -> tuple[int, int]:
+    """Lower a mean of linear models; give its nodes and the lines run to find products."""
+    x, y = _points()
+    models = BaggingRegressor(Ridge(), members, random_state=0).fit(x, y)
+    public = convert(models, x).model
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace if frame.f_code.co_filename == products.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        lower(public)
+    finally:
+        sys.settrace(before)
+    return len(public.graph.node), lines
+
+
+def test_the_work_to_find_products_grows_with_the_nodes_not_with_their_square() -> None:
+    (nodes, lines), (many, more) = (_lines_of_products(members) for members in (20, 80))
+    assert lines > nodes
+    assert more / lines < 1.1 * many / nodes
