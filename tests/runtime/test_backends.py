@@ -14,7 +14,7 @@ import pytest
 from preproc import BackendAbsent, BackendError
 from preproc.runtime import BACKENDS, Placed, opener_of
 from preproc.runtime.backends import tensorrt
-from preproc.runtime.backends.ort import CPU, Setup, check_placement, open_ort
+from preproc.runtime.backends.ort import CPU, Setup, check_placement, naming_of, open_ort
 from tests.devices import needs
 
 GPU = "WebGpuExecutionProvider"
@@ -346,3 +346,11 @@ def test_webassembly_without_its_module_is_absent(
 def test_the_table_names_each_backend_once() -> None:
     modules = [backend.module for backend in BACKENDS.values()]
     assert len(set(modules)) == len(modules) == 10
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_answers_get_their_names_in_order_however_many(count: int) -> None:
+    names, values = [f"output {at}" for at in range(count)], [object() for _ in range(count)]
+    named = naming_of(names)(values)
+    assert list(named) == names
+    assert all(named[name] is value for name, value in zip(names, values, strict=True))

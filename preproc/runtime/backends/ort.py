@@ -97,13 +97,13 @@ class OrtExecutor(Executor):
         self._setup = setup
         self._placed = placed
         self._names = [output.name for output in session.get_outputs()]
+        self._named = naming_of(self._names)
         self._run = session._sess.run  # noqa: SLF001  # the binding has no public name
         self._options = onnxruntime.RunOptions()
 
     def execute(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Compute all outputs from all inputs."""
-        values = self._run(self._names, feeds, self._options)
-        return dict(zip(self._names, values))  # noqa: B905  # strict costs a quarter of this method
+        return self._named(self._run(self._names, feeds, self._options))
 
     def close(self) -> None:
         """Do nothing: the memory goes with the last reference."""
@@ -143,6 +143,21 @@ class OrtExecutor(Executor):
             "denormals": denormals_of(open_ort(PROBE, setup).execute),
             **setup.facts,
         }
+
+
+def naming_of(names: Sequence[str]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """Make what joins answers, in order, to names.
+
+    Two and three, of which regressions and classifications have as many, are written out: a dict
+    that is made as large as it gets takes a microsecond less than one that grows out of pairs.
+    """
+    if len(names) == 2:  # noqa: PLR2004
+        one, two = names
+        return lambda values: {one: values[0], two: values[1]}
+    if len(names) == 3:  # noqa: PLR2004
+        first, second, third = names
+        return lambda values: {first: values[0], second: values[1], third: values[2]}
+    return lambda values: dict(zip(names, values, strict=True))
 
 
 def check_version() -> None:
