@@ -6,7 +6,6 @@ from typing import Any
 import grpc
 import pytest
 from preproc_server import intake
-from preproc_server.app import Server
 
 from tests.server.calling import METHOD, infer, one_row, request_of
 from tests.server.conftest import Start
@@ -39,15 +38,6 @@ def test_calls_end_alike_whoever_takes_them(models: Path, start: Start, *, direc
         error = ended(channel, METHOD, b"no request")
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert dict(error.trailing_metadata())["grpc-status-details-bin"]
-
-
-def test_a_deadline_that_is_over_is_told(server: Server) -> None:
-    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
-        call = channel.unary_unary(METHOD, lambda content: content, lambda content: content)
-        with pytest.raises(grpc.RpcError) as caught:
-            call(request_of(one_row()).SerializeToString(), timeout=1e-9)
-    error: Any = caught.value
-    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_a_grpcio_with_other_parts_serves_the_usual_way(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -28,13 +29,15 @@ Answer = bytes | Ended
 class Asked:
     """A call as the intake would give it; keeps its answer."""
 
+    left_s = inf
+
     def __init__(self, content: bytes, path: str = METHOD) -> None:
         self.content, self.path = content, path
         self.arrived_ns = time.perf_counter_ns()
         self.given: Answer | None = None
 
-    def time_remaining(self) -> float | None:
-        return None
+    def time_remaining(self) -> float:
+        return self.left_s
 
     def invocation_metadata(self) -> Sequence[tuple[str, str]]:
         return ()
@@ -106,6 +109,17 @@ def test_each_call_of_a_round_is_answered_as_alone(
     assert refused.text.startswith("row 0, column 'age': expected a number, got NaN")
     assert "expected 5 inputs but got 4 inputs" in short.text
     assert broken.text == "ModelInfer: expected a ModelInferRequest, got other bytes"
+
+
+def test_a_call_whose_deadline_is_over_is_not_computed(
+    quick: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = request_of(one_row()).SerializeToString()
+    assert isinstance(asked_of(quick, [content])[0], bytes)
+    monkeypatch.setattr(Asked, "left_s", 0.0)
+    (late,) = asked_of(quick, [content])
+    assert isinstance(late, Ended)
+    assert late.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_answers_that_went_astray_would_be_seen(
