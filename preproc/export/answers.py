@@ -154,7 +154,10 @@ def feature_answer(scope: Scope, table: Table) -> Answer:
     """
     block = joined(scope, table)
     if block.dtype == "uint64":
-        raise scope.error("uint64 features cannot be poisoned in a graph; ask for int64")
+        raise scope.error(
+            "output 'features': expected a dtype in which graphs can mark refused rows, got "
+            "uint64; let the last step give int64 or float64"
+        )
     poison = poison_of(block.dtype, taken=(-1,))
     if block.dtype == "bool":
         # A refused row needs a third value: booleans are given as 0 and 1, refused ones as -1.

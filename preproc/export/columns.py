@@ -155,7 +155,11 @@ def _array_column(data: NDArray[Any]) -> Column:
         saw_none = any(cell is None for cell in data.ravel().tolist())
         return Column(ARRAY_INPUT, TEXT, "none" if saw_none else "nan", width, domain)
     if data.dtype.name not in _SUPPORTED:
-        raise ExportError("", f"expected an array of numbers or text, got dtype {data.dtype}")
+        raise ExportError(
+            "",
+            f"field {ARRAY_INPUT!r}: expected numbers, text or booleans, got dtype {data.dtype}; "
+            "train on X.astype('float64')",
+        )
     return Column(ARRAY_INPUT, data.dtype.name, _number_null(data.dtype.name), width)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from preproc import Artifact, RefusedRows, SignatureError
+from preproc import Artifact, ExportError, RefusedRows, SignatureError
+from preproc.export.conversion import convert
 from preproc.runtime import Session
 from preproc.signature import ROW_ERROR
 
@@ -104,3 +106,37 @@ def test_the_certificate_quotes_scikit_learn_on_refused_rows(logistic_artifact: 
     quoted = [entry for entry in refusals if entry["scikit-learn"]]
     assert quoted
     assert all("infinity" in entry["scikit-learn"] for entry in quoted)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [
+        (
+            "float16",
+            (
+                "field 'X': expected numbers, text or booleans, got dtype float16; "
+                "train on X.astype('float64')"
+            ),
+        ),
+        (
+            "uint64",
+            (
+                "output 'features': expected a dtype in which graphs can mark refused rows, "
+                "got uint64; let the last step give int64 or float64"
+            ),
+        ),
+    ],
+)
+def test_a_dtype_that_no_graph_gives_is_refused_with_what_to_do(dtype: str, message: str) -> None:
+    table = np.arange(12).reshape(4, 3).astype(dtype)
+    with pytest.raises(ExportError) as caught:
+        convert(FunctionTransformer().fit(table), table)
+    assert str(caught.value) == f"step .: {message}"
+
+
+def test_a_cast_wider_than_float64_names_its_line() -> None:
+    table = np.ones((4, 3))
+    with pytest.raises(ExportError) as caught:
+        convert(FunctionTransformer(lambda x: x.astype(np.longdouble)).fit(table), table)
+    assert "`x.astype(np.longdouble)`: expected a dtype that the graph" in str(caught.value)
+    assert str(caught.value).endswith("computes in, got float128; use float64")

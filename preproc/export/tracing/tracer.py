@@ -207,7 +207,7 @@ class Tracer:
         old = value.dtype
         if "O" in (old.kind, new.kind):
             return self._text_cast(value, new)
-        if new.kind not in "biufmM" or new.name in ("float16", "uint64", "longdouble"):
+        if new.kind not in "biufmM" or new.name in ("float16", "float128", "uint64"):
             self.refuse(f"expected a dtype that the graph computes in, got {new}; use float64")
         if old.kind in "mM" or new.kind in "mM":
             return self._time_cast(value, new)
