@@ -20,13 +20,15 @@ from preproc.runtime import Prepared
 from preproc.runtime.layout import Layout
 from preproc.signature import Column, Signature
 
+KNOWN = ("", "red", "B", "Bb", "\x42\x03", "x" * 0x42, "x" * 150, "blåbär")
+"""Words of training: some hold, or are as long as, the byte that stands before each text."""
 LONG = "a name of " + "many " * 30 + "words"
 SIGNATURE = Signature(
     "frame",
     (
         Column("a", "float64"),
         Column("b", "float64"),
-        Column("t", "string", null="none"),
+        Column("t", "string", null="none", domain={"categories": list(KNOWN)}),
         Column("h", "float32"),
         Column("k", "int16"),
         Column(LONG, "string", null="nan"),
@@ -74,6 +76,7 @@ def usual(draw: st.DrawFn) -> pb.ModelInferRequest:
     rows = draw(st.sampled_from([1, 1, 1, 2, 40]))
     shape = draw(st.sampled_from([(rows,), (rows, 1)]))
     texts = st.text() | st.sampled_from(["\0none", "x" * 150, "\x1a\x2a\x42"])
+    texts = draw(st.sampled_from([texts, st.sampled_from(KNOWN), st.sampled_from(KNOWN[:2])]))
     batch: dict[str, NDArray[Any]] = {
         column.name: draw(
             hnp.arrays(object, shape, elements=texts, fill=texts)
