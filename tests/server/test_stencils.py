@@ -198,3 +198,12 @@ def test_a_value_that_its_dtype_does_not_hold_is_left_to_the_parser() -> None:
     assert read(STENCILS, request.SerializeToString())[1] is None
     with pytest.raises(PreprocError):
         decode(PLAN, request)
+
+
+@pytest.mark.parametrize("texts", [[b"red"] * 2, [b"red"] * 3, [b"red"]], ids=len)
+def test_more_or_fewer_known_texts_than_rows_are_left_to_the_parser(texts: list[bytes]) -> None:
+    request = request_of(batch_of(2), is_raw=False)
+    (column,) = [tensor for tensor in request.inputs if tensor.name == "t"]
+    column.contents.bytes_contents[:] = texts
+    got = read(STENCILS, request.SerializeToString())[1]
+    assert (got is not None) == (len(texts) == 2)
