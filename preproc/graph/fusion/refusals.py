@@ -162,6 +162,8 @@ def _bounds(
         )
         if origin is None or found is None or not view.widths.get(origin.value):
             return None
+        if view.kinds.get(origin.value) != onnx.TensorProto.DOUBLE:  # as which limits are held
+            return None
         if origin.value not in values:
             values[origin.value] = total
             total += view.widths[origin.value]
