@@ -53,6 +53,8 @@ def _score_of(view: View, join: onnx.NodeProto) -> str | None:
 def _decisions(view: View, score: str) -> Iterator[tuple[onnx.NodeProto, int]]:
     """List what asks whether a score is above zero and makes a number (n,) of the answer."""
     for node in list(view.nodes.values()):
+        if node.op_type not in ("Cast", "Squeeze"):
+            continue
         cast = node if node.op_type == "Cast" else view.maker(node.input[0], "Cast")
         asked = None if cast is None else view.nodes.get(cast.input[0])
         if cast is None or asked is None or asked.op_type not in _COMPARISONS:

@@ -67,7 +67,8 @@ def single_columns(view: View) -> None:
     a row takes 8 ns more, of a thousand or more.
     """
     for node in list(view.nodes.values()):
-        axes = view.constants.get(node.input[1]) if node.op_type == "Squeeze" else None
+        is_told = node.op_type == "Squeeze" and len(node.input) == 2  # noqa: PLR2004  # of which axes
+        axes = view.constants.get(node.input[1]) if is_told else None
         if axes is not None and axes.tolist() == [1] and view.widths.get(node.input[0]) == 1:
             if _is_output(view, node.output[0]):
                 continue
