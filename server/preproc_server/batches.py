@@ -59,7 +59,8 @@ def is_each_row_alone(session: Session, artifact: Artifact) -> bool:
     """
     if session.mode != "exact" or session.form not in ("fused", "packed"):
         return False
-    return all(_are_same(session, session.pack(vectors.inputs)) for vectors in artifact.vectors)
+    sets = [session.pack(vectors.inputs) for vectors in artifact.vectors]
+    return bool(sets) and all(_are_same(session, whole) for whole in sets)
 
 
 def _are_same(session: Session, whole: Prepared) -> bool:

@@ -6,6 +6,7 @@ round is what is there. What takes long is not for a round, which all others wou
 goes to threads that have time.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ MAX_BYTES: Final = 64 * 2**10
 MAX_NS: Final = 1_000_000
 """That a call of a round may compute."""
 
+_LOG: Final = logging.getLogger(__name__)
 _ABSENT: Final = Ended(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
 
@@ -115,6 +117,12 @@ class Rounds:
         try:
             answers = model.run_joined([turn.job.prepared for turn in turns])
         except Exception:  # noqa: BLE001  # whose fault it was shows when each computes alone
+            _LOG.warning(
+                "model %r: the rows of %d calls cannot be computed at once, so each is alone",
+                model.name,
+                len(turns),
+                exc_info=True,
+            )
             for turn in turns:
                 self._compute(turn)
             return

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from threading import Event
@@ -163,6 +164,13 @@ def test_rows_whose_bits_depend_on_others_are_not_joined(
     assert not start(models).repository.model("tiny", "").is_joinable
 
 
+def test_rows_of_which_nothing_was_compared_are_not_joined(quick: Server) -> None:
+    model = quick.repository.model("tiny", "")
+    assert batches.is_each_row_alone(model.session, model.artifact)
+    nothing = replace(model.artifact, vectors=())
+    assert not batches.is_each_row_alone(model.session, nothing)
+
+
 def test_a_fault_meets_the_call_that_has_it_alone(
     quick: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -182,7 +190,10 @@ def test_a_fault_meets_the_call_that_has_it_alone(
     assert isinstance(ended, Ended)
     assert (ended.code, ended.text) == (grpc.StatusCode.INTERNAL, "internal error")
     assert [*together[:3], *together[4:]] == [*alone[:3], *alone[4:]]
-    assert caplog.messages.count("ModelInfer: internal error") == 1
+    assert caplog.messages == [
+        "model 'tiny': the rows of 6 calls cannot be computed at once, so each is alone",
+        "ModelInfer: internal error",
+    ]
 
 
 @pytest.fixture
