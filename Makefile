@@ -85,10 +85,11 @@ env: .venv/ready  ## make .venv, or renew it if the requirements changed
 
 clean:  ## remove environments, caches and build output; models/ stays
 	@rm -rf .venv .venv-proto .venv-oldest .venv-kserve tests/clients/node/node_modules $(WASM) build dist \
-		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks \
+		server/preproc_server/cells.*.so
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt hatch_build.py server/preproc_server/cells.pyx
 	$(call make-environment,.venv)
 	@$(BIN)/python $(PIP) --editable '.[$(EXTRAS)]' --constraint constraints.txt
 	@touch $@

@@ -21,6 +21,7 @@ from preproc_server.intake import Intake, is_offered
 from preproc_server.loading import Answers
 from preproc_server.metrics import Metrics, Page
 from preproc_server.pinning import pin
+from preproc_server.reading import MISSING
 from preproc_server.repository import (
     Entry,
     Gate,
@@ -133,6 +134,11 @@ class Server:
         """
         self.services.add_to(self._grpc)
         self._listen()
+        if MISSING:
+            _LOG.warning(
+                "reading: expected compiled code, got none: %s; protobuf reads, which takes longer",
+                MISSING,
+            )
         self._intake = self._make_intake()
         self._grpc.start()
         if self._intake is not None:

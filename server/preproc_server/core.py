@@ -21,6 +21,7 @@ from preproc_server.loading import Answers, Model
 from preproc_server.metrics import Metrics
 from preproc_server.parameters import USUAL, Options, options_of
 from preproc_server.pb import open_inference_pb2 as pb
+from preproc_server.reading import Read
 from preproc_server.shared_memory import Regions
 from preproc_server.steps import Job, Steps
 
@@ -95,7 +96,7 @@ def infer(
     request: pb.ModelInferRequest,
     desk: Desk,
     call: Call,
-    prepared: Prepared | None = None,
+    read: Read | None = None,
 ) -> Steps:
     """Answer a batch of rows with a ``ModelInferResponse``, written.
 
@@ -104,11 +105,11 @@ def infer(
     model
         That answers.
     request
-        Without its inputs where these are laid out already.
+        Without its inputs where these are read already.
     desk, call
         What all calls share, and what is known of this one.
-    prepared
-        The inputs, laid out; None where they are still in the request.
+    read
+        The inputs; None where they are still in the request.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def infer(
         When shared memory is asked for and cannot be had.
     """
     try:
-        return (yield from _answer(model, request, desk, call, prepared))
+        return (yield from _answer(model, request, desk, call, read))
     except Exception:
         took_ns = time.perf_counter_ns() - call.arrived_ns
         desk.statistics.count_failure(model.name, model.version, took_ns)
@@ -153,7 +154,7 @@ def _answer(
     request: pb.ModelInferRequest,
     desk: Desk,
     call: Call,
-    read: Prepared | None,
+    read: Read | None,
 ) -> Steps:
     options = options_of(request)
     wanted = model.plan.outputs
@@ -202,9 +203,7 @@ def _answer(
     return content
 
 
-def _admit(
-    model: Model, request: pb.ModelInferRequest, desk: Desk, read: Prepared | None
-) -> Admitted:
+def _admit(model: Model, request: pb.ModelInferRequest, desk: Desk, read: Read | None) -> Admitted:
     """Hold a request against the contract."""
     policy, metrics = desk.policy, desk.metrics
     digest = companions.digest_of(request)
@@ -215,8 +214,9 @@ def _admit(
         told, extras = companions.set_apart(model.plan, model.door, policy, request)
         if extras:
             metrics.count_extra_columns(model.name, extras)
-    prepared = read or plan.decode(model.plan, request)
-    found = check_batch(model.door, policy, prepared.feeds, told, desk.clock_s())
+    prepared, is_known = read or (plan.decode(model.plan, request), False)
+    feeds = prepared.feeds
+    found = check_batch(model.door, policy, feeds, told, desk.clock_s(), is_known=is_known)
     if found.marks:
         metrics.count_marks(model.name, found.marks)
     return Admitted(prepared, found, told)

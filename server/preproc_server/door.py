@@ -166,6 +166,8 @@ def check_batch(
     feeds: Mapping[str, NDArray[Any]],
     companions: Mapping[str, Companion],
     now_s: float,
+    *,
+    is_known: bool = False,
 ) -> Findings:
     """Check a batch that is laid out.
 
@@ -179,6 +181,8 @@ def check_batch(
         Column → how its look-ups ended.
     now_s
         Seconds since 1970, UTC.
+    is_known
+        Whether all categories were found to be known already.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def check_batch(
     found = Findings()
     for place in door.wholes:
         _check_whole(place, feeds[place.matrix][:, place.index], found)
-    if policy.unseen_values != "ignore":
+    if not is_known and policy.unseen_values != "ignore":
         for place in door.words:
             values = feeds[place.matrix]
             if len(values) > 1 or values[0, place.index] not in place.known:  # mostly it is one row

@@ -21,8 +21,8 @@ from preproc.runtime.backends import backend_of
 from preproc_server.batches import Pace, is_each_row_alone, joined, split
 from preproc_server.door import Door, door_of
 from preproc_server.plan import Plan, plan_of
+from preproc_server.reading import Reader
 from preproc_server.replies import Replies
-from preproc_server.stencils import Stencils
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class Model:
         Contract, golden vectors and certificate, without the graph.
     door
         What is checked of each batch beyond dtypes and shapes.
-    stencils
-        Read usual requests.
+    reader
+        Reads usual requests.
     is_proved
         Whether its golden vectors passed in this process; false for a plain ONNX model.
     observe
@@ -89,7 +89,7 @@ class Model:
     digest: str
     artifact: Artifact
     door: Door
-    stencils: Stencils
+    reader: Reader
     is_proved: bool = True
     observe: Observe = ignore
     device: str = ""
@@ -169,7 +169,7 @@ def model_of(
         artifact.digest,
         replace(artifact, model=b"", steps=()),
         door_of(artifact.contract, session.layout, artifact.profile),
-        Stencils(plan),
+        Reader(plan),
         is_proved,
         observe,
         session.device,

@@ -7,12 +7,11 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError
 
 from preproc.errors import PreprocError
-from preproc.runtime import Prepared
 from preproc_server.calls import Asked
 from preproc_server.errors import WireError
 from preproc_server.loading import Model
 from preproc_server.pb import open_inference_pb2 as pb
-from preproc_server.stencils import start_of_inputs
+from preproc_server.reading import Read, start_of_inputs
 
 
 class Opened(NamedTuple):
@@ -21,16 +20,16 @@ class Opened(NamedTuple):
     Attributes
     ----------
     request
-        The message, without its inputs where these are laid out already.
+        The message, without its inputs where these are read already.
     model
         That answers.
-    prepared
-        The inputs, laid out; None where they are still in the message.
+    read
+        The inputs; None where they are still in the message.
     """
 
     request: pb.ModelInferRequest
     model: Model
-    prepared: Prepared | None
+    read: Read | None
 
 
 def open_request(asked: Asked, find: Callable[[pb.ModelInferRequest], Model]) -> Opened:
@@ -49,10 +48,10 @@ def open_request(asked: Asked, find: Callable[[pb.ModelInferRequest], Model]) ->
         with suppress(DecodeError, PreprocError):  # what is wrong is told from the whole, below
             head = pb.ModelInferRequest.FromString(content[:at])
             model = find(head)
-            prepared = None if model.door.fresh else model.stencils.read(content, at, head)
-            if prepared is not None:
+            read = None if model.door.fresh else model.reader.read(content, at, head)
+            if read is not None:
                 asked.model_name = model.name
-                return Opened(head, model, prepared)
+                return Opened(head, model, read)
     try:
         request = pb.ModelInferRequest.FromString(content)
     except DecodeError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from preproc.errors import SignatureError
 from preproc.runtime import Prepared
 from preproc.runtime.layout import Layout
-from preproc.signature import ROW_ERROR, Column, Signature
+from preproc.signature import NULL_TOKENS, ROW_ERROR, Column, Signature
 from preproc_server import wire
 from preproc_server.errors import WireError
 from preproc_server.pb import open_inference_pb2 as pb
@@ -109,9 +109,10 @@ def plan_of(model: str, signature: Signature, layout: Layout) -> Plan:
 
 
 def words_of(column: Column) -> dict[bytes, str]:
-    """Give the categories that training saw in a column of text, by their bytes in UTF-8."""
-    known = (column.domain or {}).get("categories", ()) if column.is_text else ()
-    return {word.encode(errors="surrogatepass"): word for word in known}
+    """Give what training saw in a column of text, and its nulls, by their bytes in UTF-8."""
+    known = (column.domain or {}).get("categories") if column.is_text else None
+    words = () if known is None else (*known, *NULL_TOKENS.values())
+    return {word.encode(errors="surrogatepass"): word for word in words}
 
 
 def decode(plan: Plan, request: pb.ModelInferRequest) -> Prepared:

@@ -118,8 +118,8 @@ class Servicer:
 
     def model_infer(self, asked: Asked, call: Call) -> Steps:
         """Answer a batch of rows."""
-        request, model, prepared = open_request(asked, lambda named: self._model(named, call))
-        return (yield from core.infer(model, request, self._desk, call, prepared))
+        request, model, read = open_request(asked, lambda named: self._model(named, call))
+        return (yield from core.infer(model, request, self._desk, call, read))
 
     def stream_infer(
         self, request: pb.ModelInferRequest, call: Call

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from preproc_server import intake
+from preproc_server import app, intake, reading
 
 from tests.server.calling import METHOD, infer, one_row, request_of
 from tests.server.conftest import Start
@@ -38,6 +38,27 @@ def test_calls_end_alike_whoever_takes_them(models: Path, start: Start, *, direc
         error = ended(channel, METHOD, b"no request")
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert dict(error.trailing_metadata())["grpc-status-details-bin"]
+
+
+def test_a_server_without_compiled_code_answers_the_same_and_says_so(
+    models: Path, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = []
+    for missing in (reading.MISSING, "no such module"):
+        monkeypatch.setattr(app, "MISSING", missing)
+        monkeypatch.setattr(reading, "MISSING", missing)
+        server = start(models)
+        assert (server.repository.model("tiny", "").reader._cells is None) == bool(missing)
+        with grpc.insecure_channel(f"localhost:{server.port}") as channel:
+            answers.append(infer(channel, request_of(one_row())))
+    assert answers[0] == answers[1]
+    assert (
+        caplog.messages.count(
+            "reading: expected compiled code, got none: no such module; protobuf reads, "
+            "which takes longer"
+        )
+        == 1
+    )
 
 
 def test_a_grpcio_with_other_parts_serves_the_usual_way(

@@ -1,5 +1,6 @@
 """Usual requests are read from their bytes as the parser reads them; all others are left to it."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -10,16 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
-from preproc_server import wire
+from preproc_server import reading, wire
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.plan import Plan, decode, plan_of
-from preproc_server.stencils import MAX_STENCILS, Stencils, start_of_inputs
+from preproc_server.reading import MISSING, Read, Reader, start_of_inputs
 
 from preproc.errors import PreprocError
 from preproc.runtime import Prepared
 from preproc.runtime.layout import Layout
-from preproc.signature import Column, Signature
+from preproc.signature import NULL_TOKENS, Column, Signature
 
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) and "CI" not in os.environ, reason=f"nothing compiled: {MISSING}"
+)
 KNOWN = ("", "red", "B", "Bb", "\x42\x03", "x" * 0x42, "x" * 150, "blåbär")
 """Words of training: some hold, or are as long as, the byte that stands before each text."""
 LONG = "a name of " + "many " * 30 + "words"
@@ -52,7 +56,7 @@ PACKED = Layout(
     | {"o": ("bool", 1)},
 )
 PLAN = plan_of("m", SIGNATURE, PACKED)
-STENCILS = Stencils(PLAN)
+READER = Reader(PLAN)
 
 
 def request_of(
@@ -89,10 +93,10 @@ def usual(draw: st.DrawFn) -> pb.ModelInferRequest:
     return request_of(batch, is_raw=draw(st.booleans()), name=draw(st.text()), outputs=outputs)
 
 
-def read(stencils: Stencils, content: bytes) -> tuple[pb.ModelInferRequest, Prepared | None]:
+def read(reader: Reader, content: bytes) -> tuple[pb.ModelInferRequest, Read | None]:
     at = start_of_inputs(content)
     head = pb.ModelInferRequest.FromString(content[: max(at, 0)])
-    return head, stencils.read(content, at, head) if at > 0 else None
+    return head, reader.read(content, at, head) if at > 0 else None
 
 
 def same(got: Prepared, want: Prepared) -> None:
@@ -105,9 +109,9 @@ def same(got: Prepared, want: Prepared) -> None:
 
 @given(request=usual())
 def test_usual_requests_need_no_parser(request: pb.ModelInferRequest) -> None:
-    head, got = read(STENCILS, request.SerializeToString())
+    head, got = read(READER, request.SerializeToString())
     assert got is not None
-    same(got, decode(PLAN, request))
+    same(got.prepared, decode(PLAN, request))
     assert (head.model_name, head.id) == (request.model_name, request.id)
     assert list(head.outputs) == list(request.outputs)
 
@@ -126,18 +130,18 @@ def test_other_bytes_are_read_as_the_parser_reads_them_or_not_at_all(
     at = len(content) - at % 4 if is_at_the_end else at % len(content)
     spoiled = content[:at] + put + content[at + cut :]
     try:
-        head, got = read(STENCILS, spoiled)
+        head, got = read(READER, spoiled)
     except DecodeError:  # in the head, which is read as a message
         return
     if got is None:
         return
     whole = pb.ModelInferRequest.FromString(spoiled)
-    same(got, decode(PLAN, whole))
-    del whole.inputs[:]
+    same(got.prepared, decode(PLAN, whole))
+    del whole.inputs[:], whole.raw_input_contents[:]
     assert head == whole
 
 
-def test_a_stencil_of_other_columns_is_found_out() -> None:
+def test_values_in_other_places_are_found_out() -> None:
     values = np.array([[1.0]]), np.array([[2.0]])
     columns = Column("a", "float64"), Column("b", "float64")
     layout = Layout({"a": ("f", 0), "b": ("f", 1)}, {"f": ("float64", 2)})
@@ -145,10 +149,10 @@ def test_a_stencil_of_other_columns_is_found_out() -> None:
     (matrix,) = plan.matrices
     swapped = replace(plan, matrices=(replace(matrix, positions=(1, 0)),))
     request = request_of(dict(zip("ab", values, strict=True)), is_raw=False)
-    _, got = read(Stencils(swapped), request.SerializeToString())
+    _, got = read(Reader(swapped), request.SerializeToString())
     assert got is not None
     with pytest.raises(AssertionError):
-        same(got, decode(plan, request))
+        same(got.prepared, decode(plan, request))
 
 
 def batch_of(rows: int) -> dict[str, NDArray[Any]]:
@@ -178,24 +182,42 @@ def spoiled_plan() -> Plan:
 @pytest.mark.parametrize("is_raw", [False, True], ids=["typed", "raw"])
 def test_unusual_requests_are_left_to_the_parser(plan: Plan, change: Any, *, is_raw: bool) -> None:
     content = request_of(change(batch_of(2)), is_raw=is_raw).SerializeToString()
-    assert read(Stencils(plan), content)[1] is None
+    assert read(Reader(plan), content)[1] is None
 
 
 def test_numbers_that_would_never_end_are_no_work() -> None:
     assert start_of_inputs(b"\x0a" + b"\xff" * 2**20) == -1
 
 
-def test_stencils_are_bounded_in_number() -> None:
-    stencils = Stencils(PLAN)
-    for rows in range(1, MAX_STENCILS + 3):
-        content = request_of(batch_of(rows), is_raw=True).SerializeToString()
-        assert (read(stencils, content)[1] is None) == (rows > MAX_STENCILS)
+def test_rows_that_did_not_come_are_not_set_aside() -> None:
+    request = request_of(batch_of(1), is_raw=False)
+    for tensor in request.inputs:
+        tensor.shape[0] = 2**40
+    assert read(READER, request.SerializeToString())[1] is None
+
+
+def test_what_was_not_compiled_is_left_to_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MISSING", "no such module")
+    content = request_of(batch_of(2), is_raw=False).SerializeToString()
+    assert read(Reader(PLAN), content)[1] is None
+
+
+@pytest.mark.parametrize("is_raw", [False, True], ids=["typed", "raw"])
+@pytest.mark.parametrize(
+    ("word", "is_known"),
+    [("blåbär", True), (NULL_TOKENS["none"], True), ("green", False), ("bl", False)],
+)
+def test_a_word_that_training_never_saw_is_told(word: str, *, is_known: bool, is_raw: bool) -> None:
+    batch = batch_of(3) | {"t": np.array(["red", word, "B"], object)}
+    _, got = read(READER, request_of(batch, is_raw=is_raw).SerializeToString())
+    assert got is not None
+    assert got.is_known == is_known
 
 
 def test_a_value_that_its_dtype_does_not_hold_is_left_to_the_parser() -> None:
     request = request_of(batch_of(1), is_raw=False)
     request.inputs[4].contents.int_contents[0] = 2**15
-    assert read(STENCILS, request.SerializeToString())[1] is None
+    assert read(READER, request.SerializeToString())[1] is None
     with pytest.raises(PreprocError):
         decode(PLAN, request)
 
@@ -205,5 +227,5 @@ def test_more_or_fewer_known_texts_than_rows_are_left_to_the_parser(texts: list[
     request = request_of(batch_of(2), is_raw=False)
     (column,) = [tensor for tensor in request.inputs if tensor.name == "t"]
     column.contents.bytes_contents[:] = texts
-    got = read(STENCILS, request.SerializeToString())[1]
+    got = read(READER, request.SerializeToString())[1]
     assert (got is not None) == (len(texts) == 2)
