@@ -8,7 +8,6 @@ from typing import Any, Final
 from Cython.Build import cythonize
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
-from setuptools.errors import BaseError
 
 SOURCE: Final = Path("server/preproc_server/cells.pyx")
 FLAGS: Final = ["-g0"] if os.name == "posix" else []
@@ -22,31 +21,30 @@ class Compilation(BuildHookInterface):  # type: ignore[type-arg]
         """Compile before a wheel is built, be it an editable one."""
         if self.target_name != "wheel":
             return
-        try:
-            built = compiled(Path(self.root) / SOURCE)
-        except (BaseError, OSError) as error:
-            self.app.display_warning(f"{SOURCE}: not compiled, so the server is slower: {error}")
+        built = compiled(Path(self.root) / SOURCE)
+        if built is None:
+            self.app.display_warning(f"{SOURCE}: not compiled, so the server will be slower")
             return
         build_data["pure_python"], build_data["infer_tag"] = False, True
         if version != "editable":
             build_data["force_include"][str(built)] = f"preproc_server/{built.name}"
 
 
-def compiled(source: Path) -> Path:
+def compiled(source: Path) -> Path | None:
     """Compile a module of Cython; give the file that Python imports, beside its source.
 
-    Raises
-    ------
-    BaseError, OSError
-        Where there is no compiler, or none of Python's headers.
+    Where that fails, for want of a compiler or of Python's headers, setuptools says why, and
+    there is none.
     """
     with tempfile.TemporaryDirectory(prefix="preproc-build-", dir=source.parent) as folder:
         name = ".".join(source.with_suffix("").parts[-2:])
         extension = Extension(name, [str(source)], extra_compile_args=FLAGS)
-        modules = cythonize([extension], build_dir=folder, quiet=True)
-        command = Distribution({"ext_modules": modules}).get_command_obj("build_ext")
+        (module,) = cythonize([extension], build_dir=folder, quiet=True)
+        module.optional = True
+        command = Distribution({"ext_modules": [module]}).get_command_obj("build_ext")
         command.build_lib = command.build_temp = folder
         command.ensure_finalized()
         command.run()
         (built,) = map(Path, command.get_outputs())
-        return built.replace(source.parent / built.name)  # at once, for whoever builds beside
+        # at once, for whoever builds beside
+        return built.replace(source.parent / built.name) if built.exists() else None
