@@ -6,6 +6,8 @@ more than the graph. Each byte is reached by `_take`, which holds it against the
 stands in; whatever is not as usual raises `Unlike`, and protobuf reads it.
 """
 
+from array import array
+
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
@@ -105,8 +107,6 @@ cdef class Words:
     cdef uint64_t _mask
 
     def __init__(self, known):
-        from array import array
-
         cdef uint64_t slot
         cdef bytes written
         self._written, self._texts = list(known), list(known.values())
@@ -179,6 +179,8 @@ cdef class Cells:
 
     def __init__(self, columns, matrices):
         self._columns, self._matrices = list(columns), list(matrices)
+        if not self._columns:
+            raise ValueError("expected columns, got none")
 
     def read(self, bytes content, Py_ssize_t at):
         """Read a request from its first input on.
