@@ -122,6 +122,7 @@ CHANGED_BY = {
     "columns_of_tables": "logistic",
     "short_refusals": "forest",
     "single_columns": "forest",
+    "numbers_beside_columns": "logistic",
     "powers_by_sign": "powers",
     "gated_refusals": "powers",
     "without_copies": "forest",
@@ -235,6 +236,19 @@ def test_a_rule_that_refuses_missing_numbers_is_asked_of_the_inputs_too() -> Non
     assert "IsInf" not in {node.op_type for node in fused.graph.node}
 
 
+def test_numbers_meet_one_column_with_two_axes(graphs: Mapping[str, onnx.ModelProto]) -> None:
+    view = View.of(fuse(graphs["logistic"]))
+    met = [
+        view.constants[name].shape
+        for node in view.nodes.values()
+        for name in node.input
+        if node.op_type in ("Add", "Mul", "Pow", "Sub")
+        and 1 in map(view.widths.get, node.input)
+        and name in view.constants
+    ]
+    assert set(met) == {(1, 1)}
+
+
 def test_nodes_do_not_grow_with_columns() -> None:
     counts = [
         len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
@@ -318,6 +332,18 @@ def other_sign(run: Callable[[View], None]) -> Callable[[View], None]:
     return spoiled
 
 
+def other_numbers(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass take numbers that are a thousandth larger."""
+
+    def spoiled(view: View) -> None:
+        before = set(view.constants)
+        run(view)
+        for name in set(view.constants) - before:
+            view.constants[name] = view.constants[name] * np.array(1.001)
+
+    return spoiled
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "model"),
     [
@@ -326,8 +352,9 @@ def other_sign(run: Callable[[View], None]) -> Callable[[View], None]:
         ("trees_on_inputs", lost, "boosting"),
         ("powers_by_sign", other_sign, "powers"),
         ("gated_refusals", closed, "powers"),
+        ("numbers_beside_columns", other_numbers, "boosting"),
     ],
-    ids=["refusals", "words", "negated", "signs", "gates"],
+    ids=["refusals", "words", "negated", "signs", "gates", "numbers"],
 )
 def test_the_gate_refuses_a_spoiled_pass(
     name: str,

@@ -16,6 +16,7 @@ from preproc.graph.fusion.leftovers import (
     without_copies,
 )
 from preproc.graph.fusion.products import weights_by_word
+from preproc.graph.fusion.ranks import numbers_beside_columns
 from preproc.graph.fusion.refusals import short_refusals
 from preproc.graph.fusion.signs import powers_by_sign
 from preproc.graph.view import View
@@ -34,6 +35,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "gated_refusals": gated_refusals,
     "single_columns": single_columns,
+    "numbers_beside_columns": numbers_beside_columns,
     "without_copies": without_copies,
 }
 """Those after it: how it computes."""
