@@ -61,7 +61,7 @@ def trivial_call(feeds: Feeds) -> Callable[[], Any]:
         helper.make_tensor_value_info(
             name,
             TensorProto.STRING
-            if values.dtype == object
+            if values.dtype.kind in "OS"
             else helper.np_dtype_to_tensor_dtype(values.dtype),
             [None, values.shape[1]],
         )

@@ -164,7 +164,8 @@ class Signature:
         Parameters
         ----------
         batch
-            One array a column, shape (n,) or (n, width); text as object, str or StringDType.
+            One array a column, shape (n,) or (n, width); text as object, str or StringDType, or
+            as bytes of UTF-8 without zeros.
         min_rows
             0 to look at columns alone.
 
@@ -205,7 +206,7 @@ def _check_column(column: Column, values: NDArray[Any] | None) -> int:
         raise SignatureError(column.name, f"expected an array, got {type(values).__name__}")
     dtype = values.dtype
     if dtype.type.__name__ != column.dtype:  # text, or a number by another name
-        is_text = dtype.kind in "OUT"
+        is_text = dtype.kind in "OUST"
         if is_text != column.is_text or not (is_text or dtype.name == column.dtype):
             got = TEXT if is_text else dtype.name
             raise SignatureError(column.name, f"expected dtype {column.dtype}, got {got}")

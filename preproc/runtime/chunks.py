@@ -66,6 +66,11 @@ class ChunkedExecutor(Executor):
         """Tell what the inner executor tells."""
         return self._inner.device
 
+    @property
+    def takes_utf8(self) -> bool:
+        """Tell what the inner executor tells."""
+        return self._inner.takes_utf8
+
     def environment(self) -> Mapping[str, str]:
         """Tell what the inner executor tells."""
         return self._inner.environment()

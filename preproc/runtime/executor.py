@@ -64,6 +64,11 @@ class Executor(Protocol):
         """What computes, as the backend calls it."""
         return self.environment()["device"]
 
+    @property
+    def takes_utf8(self) -> bool:
+        """Whether text may be bytes of UTF-8 with a zero behind each, numpy's ``S``."""
+        return False
+
     def slack(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002  # of those that have some
         """Bound what a device may add to each answer; by default there is none, so nothing."""
         return {}

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from preproc.errors import SignatureError
 from preproc.runtime.frames import plain_columns
 from preproc.runtime.nulls import check_text, with_tokens
+from preproc.runtime.utf8 import utf8_columns
 from preproc.signature import (
     MAX_EXACT_INTEGER,
     NAT,
     NULL_TOKENS,
+    TEXT,
     Column,
     Kind,
     Signature,
@@ -33,7 +35,7 @@ _WANTED: Final[Mapping[Kind, str]] = {
 }
 
 
-def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
+def columns_of(data: Any, signature: Signature, *, utf8: bool = False) -> dict[str, NDArray[Any]]:
     """Take a batch apart into columns.
 
     Parameters
@@ -43,11 +45,14 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
         (n, width), or for an ``array`` signature one array (n, features).
     signature
         Tells which columns are text and what their null is.
+    utf8
+        Whether text may stay UTF-8; see `preproc.runtime.utf8`.
 
     Returns
     -------
     dict
-        Name → array; text as object with null tokens. Names and dtypes are not checked yet.
+        Name → array; text as object with null tokens, or all of it as bytes where that may be and
+        the frame keeps it so. Names and dtypes are not checked yet.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def columns_of(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:
     known = {column.name: column for column in signature.columns}
     if isinstance(data, Mapping):
         return {str(name): _from_array(name, data[name], known.get(name)) for name in data}
-    plain = plain_columns(data, known)
+    plain = plain_columns(data, known, utf8_columns(data, known) if utf8 else {})
     if plain or nw.dependencies.is_into_dataframe(data):
         return _completed(plain, data, known)
     if signature.kind == "array" and (isinstance(data, np.ndarray) or is_sparse(data)):
@@ -253,6 +258,8 @@ def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any
     kind = values.dtype.kind
     if column is None:
         return values
+    if kind == "S" and column.is_text:
+        raise SignatureError(str(name), f"expected dtype {TEXT}, got {values.dtype.name}")
     if kind == "M" and column.moment:
         return epoch_of(column.name, values, column.moment)
     return with_tokens(column.name, values) if kind in "OUT" and column.is_text else values

@@ -33,7 +33,9 @@ _ARROW_KINDS: Final[Mapping[str, str]] = {
 } | {f"{sign}int{bits}": kind for sign, kind in (("", "i"), ("u", "u")) for bits in (8, 16, 32, 64)}
 
 
-def plain_columns(data: Any, known: Mapping[str, Column]) -> dict[str, NDArray[Any] | None]:
+def plain_columns(
+    data: Any, known: Mapping[str, Column], taken: Mapping[str, NDArray[Any]] | None = None
+) -> dict[str, NDArray[Any] | None]:
     """Take plain columns out of a frame.
 
     Parameters
@@ -42,6 +44,8 @@ def plain_columns(data: Any, known: Mapping[str, Column]) -> dict[str, NDArray[A
         Frame of any library.
     known
         Name → column of the contract.
+    taken
+        Columns that are there already.
 
     Returns
     -------
@@ -55,15 +59,17 @@ def plain_columns(data: Any, known: Mapping[str, Column]) -> dict[str, NDArray[A
         For cells of a text column that are no text, and data that equals a null token.
     """
     if nw.dependencies.is_pandas_dataframe(data):
-        return _of_pandas(data, known)
+        return _of_pandas(data, known, taken or {})
     if nw.dependencies.is_polars_dataframe(data):
         return dict(_of_polars(data, known))
     if nw.dependencies.is_pyarrow_table(data):
-        return dict(_of_arrow(data, known))
+        return dict(_of_arrow(data, known, taken or {}))
     return {}
 
 
-def _of_pandas(frame: Any, known: Mapping[str, Column]) -> dict[str, NDArray[Any] | None]:
+def _of_pandas(
+    frame: Any, known: Mapping[str, Column], taken: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any] | None]:
     names = frame.columns.tolist()
     if set(map(type, names)) != {str} or len(set(names)) < len(names):
         return {}
@@ -73,8 +79,12 @@ def _of_pandas(frame: Any, known: Mapping[str, Column]) -> dict[str, NDArray[Any
     ]
     if len(frame) <= FEW_ROWS and all(are_plain):
         return dict(_all_of_pandas(frame, names, dtypes, known))
+
+    def cells(name: str) -> NDArray[Any]:
+        return taken[name] if name in taken else _of_cells(frame[name].to_numpy(), known.get(name))
+
     return {
-        name: _of_cells(frame[name].to_numpy(), known.get(name)) if is_plain else None
+        name: cells(name) if is_plain or name in taken else None
         for name, is_plain in zip(names, are_plain, strict=True)
     }
 
@@ -121,8 +131,13 @@ def _of_polars(
             yield series.name, series.to_numpy() if is_plain else None
 
 
-def _of_arrow(table: Any, known: Mapping[str, Column]) -> Iterator[tuple[str, NDArray[Any] | None]]:
+def _of_arrow(
+    table: Any, known: Mapping[str, Column], taken: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[str, NDArray[Any] | None]]:
     for name, chunked in zip(table.column_names, table.columns, strict=True):
+        if name in taken:
+            yield name, taken[name]
+            continue
         kind, column = _ARROW_KINDS.get(str(chunked.type), ""), known.get(name)
         is_plain = _is_plain(kind, chunked.null_count, column)
         if kind == "T" and is_plain:

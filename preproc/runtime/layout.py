@@ -42,7 +42,7 @@ def matrices_of(
     Parameters
     ----------
     columns
-        Name → array (rows,) or (rows, width), checked.
+        Name → array (rows,) or (rows, width), checked; text as object, or as bytes of UTF-8.
     layout
         Of the form that will run.
     rows
@@ -51,16 +51,26 @@ def matrices_of(
     Returns
     -------
     dict
-        Input → C-contiguous array (rows, width).
+        Input → C-contiguous array (rows, width). Text is bytes where all of the input is, with a
+        zero behind the longest, since who reads them reads on to a zero; else object.
     """
     inputs = {
-        name: np.empty((rows, width), object if dtype == TEXT else dtype)
+        name: np.empty((rows, width), _text_of(name, columns, layout) if dtype == TEXT else dtype)
         for name, (dtype, width) in layout.inputs.items()
     }
     for name, (matrix, start) in layout.places.items():
         values = columns[name]
+        if values.dtype.kind == "S" and inputs[matrix].dtype.kind == "O":
+            values = np.char.decode(values, "utf-8")
         if values.ndim == 1:
             inputs[matrix][:, start] = values
         else:
             inputs[matrix][:, start : start + values.shape[1]] = values
     return inputs
+
+
+def _text_of(matrix: str, columns: Mapping[str, NDArray[Any]], layout: Layout) -> str:
+    """Tell the dtype of an input of text."""
+    dtypes = [columns[name].dtype for name, (own, _) in layout.places.items() if own == matrix]
+    are_bytes = all(dtype.kind == "S" for dtype in dtypes)
+    return f"S{max(dtype.itemsize for dtype in dtypes) + 1}" if are_bytes else "O"

@@ -129,7 +129,8 @@ class Session:
         """
         from preproc.runtime.feeding import columns_of  # noqa: PLC0415  # a server has no frames
 
-        return self.pack(columns_of(columns, self.signature))
+        taken = columns_of(columns, self.signature, utf8=self._executor.takes_utf8)
+        return self.pack(taken)
 
     def pack(self, columns: Mapping[str, NDArray[Any]]) -> Prepared:
         """Check and lay out arrays that hold null tokens already, as on the wire.

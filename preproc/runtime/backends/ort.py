@@ -125,6 +125,11 @@ class OrtExecutor(Executor):
         """What computes, told without looking into it."""
         return self._setup.facts["device"]
 
+    @property
+    def takes_utf8(self) -> bool:
+        """Whether text may be bytes: it may, and each ends at its first zero."""
+        return True
+
     def environment(self) -> Mapping[str, str]:
         """Describe the machine, the runtime and how it was set."""
         from preproc.runtime.backends.probe import (  # noqa: PLC0415  # onnx, for who asks this
