@@ -125,6 +125,7 @@ CHANGED_BY = {
     "numbers_beside_columns": "logistic",
     "powers_by_sign": "powers",
     "gated_refusals": "powers",
+    "plain_logarithms": "powers",
     "without_copies": "forest",
 }
 
@@ -344,6 +345,18 @@ def other_numbers(run: Callable[[View], None]) -> Callable[[View], None]:
     return spoiled
 
 
+def copied(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass meet a runtime that copies where no axis is named."""
+
+    def spoiled(view: View) -> None:
+        before = set(view.nodes)
+        run(view)
+        for name in set(view.nodes) - before:
+            view.replace(view.nodes[name], "Identity", view.nodes[name].input[:1])
+
+    return spoiled
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "model"),
     [
@@ -353,8 +366,9 @@ def other_numbers(run: Callable[[View], None]) -> Callable[[View], None]:
         ("powers_by_sign", other_sign, "powers"),
         ("gated_refusals", closed, "powers"),
         ("numbers_beside_columns", other_numbers, "boosting"),
+        ("plain_logarithms", copied, "powers"),
     ],
-    ids=["refusals", "words", "negated", "signs", "gates", "numbers"],
+    ids=["refusals", "words", "negated", "signs", "gates", "numbers", "logarithms"],
 )
 def test_the_gate_refuses_a_spoiled_pass(
     name: str,

@@ -15,6 +15,7 @@ from preproc.graph.fusion.leftovers import (
     tables_of_tables,
     without_copies,
 )
+from preproc.graph.fusion.logarithms import plain_logarithms
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.ranks import numbers_beside_columns
 from preproc.graph.fusion.refusals import short_refusals
@@ -34,6 +35,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "gated_refusals": gated_refusals,
+    "plain_logarithms": plain_logarithms,
     "single_columns": single_columns,
     "numbers_beside_columns": numbers_beside_columns,
     "without_copies": without_copies,
