@@ -23,7 +23,7 @@ from preproc import Artifact, ParityError
 from preproc.export import export_pipeline
 from preproc.export.conversion import convert
 from preproc.graph import fuse, pack
-from preproc.graph.fusion import DETAILS, STRUCTURE
+from preproc.graph.fusion import DETAILS, STRUCTURE, signs
 from preproc.graph.fusion.origins import Origin, Step
 from preproc.graph.view import View
 from preproc.runtime import open_session, prove
@@ -250,6 +250,33 @@ def test_numbers_meet_one_column_with_two_axes(graphs: Mapping[str, onnx.ModelPr
     assert set(met) == {(1, 1)}
 
 
+def zeros(*, is_moved: bool) -> tuple[onnx.ModelProto, dict[str, NDArray[Any]]]:
+    """Powers above 1 and below, with a mean that is taken from them or not; and zeros to ask."""
+    draw = np.random.default_rng(5)
+    frame = pd.DataFrame(draw.normal(size=(300, 3)), columns=list("abc"))
+    pipeline = make_pipeline(PowerTransformer(standardize=is_moved)).fit(frame)
+    pipeline[0].lambdas_[:] = 0.4, 1.6, -0.3
+    numbers = draw.choice([0.0, -0.0, np.nan, 1.0, -1.0, 5e-324, -5e-324], (400, 3))
+    return pack(convert(pipeline, frame).model).model, {"packed_float64": numbers}
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_power_of_zero_keeps_its_bits_with_a_mean_and_without(is_moved: bool) -> None:  # noqa: FBT001
+    model, feeds = zeros(is_moved=is_moved)
+    fused = fuse(model)
+    assert_same_bits(answers(model, feeds), answers(fused, feeds))
+    assert ("Min" in {node.op_type for node in fused.graph.node}) != is_moved
+
+
+def test_a_power_of_zero_would_lose_its_sign_without_a_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, feeds = zeros(is_moved=False)
+    monkeypatch.setattr(signs, "_hides_zero", lambda *_: True)
+    with pytest.raises(AssertionError, match="features"):
+        assert_same_bits(answers(model, feeds), answers(fuse(model), feeds))
+
+
 def test_nodes_do_not_grow_with_columns() -> None:
     counts = [
         len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
@@ -328,7 +355,7 @@ def other_sign(run: Callable[[View], None]) -> Callable[[View], None]:
     def spoiled(view: View) -> None:
         run(view)
         for node in view.nodes.values():
-            node.op_type = {"Min": "Max"}.get(node.op_type, node.op_type)
+            node.op_type = {"Sign": "Neg"}.get(node.op_type, node.op_type)
 
     return spoiled
 

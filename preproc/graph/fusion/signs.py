@@ -5,6 +5,11 @@ is 0 or -2. That number plus one is the sign, 1 or -1; a product with it changes
 sign. What is not a number stays so, which the constants that were chosen then did not, and so
 all that takes the choice has to be scaled by something that is not a number either.
 
+The sign less one is that number too, but for zero, whose sign is 0: the power is 0 then instead of
+λ, and what divides λ - 1. The logarithm is 0 there, and so is e to its multiple less one, with a
+plus: a quotient of it is 0 still where λ is not 1, and its sign is lost where a mean that is not 0
+is taken from it.
+
 Why: ``Where`` cannot foretell a sign. It takes ten times as long as one that adds, in batches.
 """
 
@@ -14,6 +19,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from preproc.graph.builder import MARK
 from preproc.graph.view import View
 
 _KEEP_MISSING: Final = frozenset(
@@ -46,10 +52,14 @@ def powers_by_sign(view: View) -> None:
 
 
 def _rewrite(view: View, x: str, divisor: onnx.NodeProto, powers: list[onnx.NodeProto]) -> None:
-    below = view.add("Min", view.add("Sign", x), np.array(0.0))
-    shift = view.add("Mul", below, np.array(2.0))
+    sign, one = view.add("Sign", x), np.array(1.0)
+    if _hides_zero(view, x, divisor, powers):
+        shift = view.add("Sub", sign, one)
+    else:
+        shift = view.add("Mul", view.add("Min", sign, np.array(0.0)), np.array(2.0))
+        sign = view.add("Add", shift, one)
     signed = view.add("Add", shift, divisor.input[1])
-    power = view.add("Mul", signed, view.add("Add", shift, np.array(1.0)))
+    power = view.add("Mul", signed, sign)
     view.rename(divisor, signed)
     for node in powers:
         view.rename(node, power)
@@ -76,10 +86,57 @@ def _bits(row: NDArray[np.float64]) -> bytes:
     return row.tobytes()
 
 
+def _hides_zero(view: View, x: str, divisor: onnx.NodeProto, powers: list[onnx.NodeProto]) -> bool:
+    """Whether no bit tells λ from 0 and from λ - 1 where x is zero."""
+    row = _row(view, divisor.input[1])
+    quotients = _takers(view, divisor.output[0])
+    return (
+        row is not None
+        and not (row == 1).any()
+        and all(_is_grown(view, x, node, powers) for node in quotients)
+        and len(quotients) == len(powers) == sum(len(_takers(view, p.output[0])) for p in powers)
+        and all(_is_unmoved(view, quotient.output[0]) for quotient in quotients)
+    )
+
+
+def _is_grown(view: View, x: str, quotient: onnx.NodeProto, powers: list[onnx.NodeProto]) -> bool:
+    """Whether a node divides e^(power · log(1 + |x|)) - 1."""
+    exponent = _argument(view, quotient.input[0], "expm1")
+    product = view.maker(exponent, "Mul") if quotient.op_type == "Div" else None
+    if product is None or product.input[0] not in {power.output[0] for power in powers}:
+        return False
+    size = view.maker(_argument(view, product.input[1], "log1p"), "Abs")
+    return size is not None and size.input[0] == x
+
+
+def _argument(view: View, value: str, function: str) -> str:
+    node = view.nodes.get(value)
+    name, _, argument = ("" if node is None else node.doc_string).partition(MARK)
+    return argument if name == function else ""
+
+
+def _is_unmoved(view: View, value: str) -> bool:
+    """Whether all that takes a value does the same with either zero."""
+    takers = _takers(view, value)
+    is_output = value in {output.name for output in view.public.graph.output}
+    return bool(takers) and not is_output and all(_is_blind(view, node) for node in takers)
+
+
+def _is_blind(view: View, node: onnx.NodeProto) -> bool:
+    if node.op_type == "Concat":
+        return all(taker.op_type == "TreeEnsemble" for taker in _takers(view, node.output[0]))
+    row = _row(view, node.input[1]) if node.op_type in ("Add", "Sub") else None
+    return row is not None and bool((row != 0).all())
+
+
+def _takers(view: View, value: str) -> list[onnx.NodeProto]:
+    return [node for node in view.nodes.values() if value in node.input]
+
+
 def _is_scaling(view: View, chosen: onnx.NodeProto, x: str) -> bool:
     """Whether all that takes a choice scales with it something that is NaN where x is."""
     (value,) = chosen.output
-    takers = [node for node in view.nodes.values() if value in node.input]
+    takers = _takers(view, value)
     others = [
         other
         for node in takers
