@@ -10,20 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from preproc import Artifact, ParityError
 from preproc.export import export_pipeline
 from preproc.export.conversion import convert
-from preproc.graph import fuse, pack
+from preproc.graph import fast, fuse, pack, restructure
 from preproc.graph.fusion import DETAILS, STRUCTURE, signs
+from preproc.graph.fusion.gates import gates_of
 from preproc.graph.fusion.origins import Origin, Step
 from preproc.graph.view import View
 from preproc.runtime import open_session, prove
@@ -124,7 +130,6 @@ CHANGED_BY = {
     "single_columns": "forest",
     "numbers_beside_columns": "logistic",
     "powers_by_sign": "powers",
-    "gated_refusals": "powers",
     "plain_logarithms": "powers",
     "without_copies": "forest",
 }
@@ -248,6 +253,61 @@ def test_numbers_meet_one_column_with_two_axes(graphs: Mapping[str, onnx.ModelPr
         and name in view.constants
     ]
     assert set(met) == {(1, 1)}
+
+
+def test_the_first_of_many_rules_is_told_where_a_product_asks_for_them() -> None:
+    draw = np.random.default_rng(6)
+    skewed = np.exp(draw.normal(size=(400, 150)))  # the power of infinity is a number, of some
+    frame = pd.DataFrame(skewed, columns=[f"n{at}" for at in range(150)])
+    pipeline = make_pipeline(SimpleImputer(), RobustScaler(), PowerTransformer(), PCA(4), Ridge())
+    model = pack(convert(pipeline.fit(frame, frame["n1"]), frame).model).model
+    numbers = draw.normal(size=(600, 150))
+    where = np.flatnonzero(draw.random(numbers.shape) < 0.01)
+    numbers.flat[where] = draw.choice([*EXTREMES, 1e160, -1e160], len(where))
+    fused, feeds = fuse(model), {"packed_float64": numbers}
+    want = answers(model, feeds)
+    assert len(set(want["row_error"])) > 100
+    assert_same_bits(want, answers(fused, feeds))
+    quick = answers(fuse(fast(restructure(model))), feeds)
+    np.testing.assert_array_equal(quick["row_error"], want["row_error"])
+    (trees,) = (node for node in fused.graph.node if node.op_type == "TreeEnsemble")
+    roots = next(item.ints for item in trees.attribute if item.name == "tree_roots")
+    assert len(roots) < 6
+
+
+@pytest.mark.parametrize(
+    ("step", "is_gate"),
+    [("Abs", True), ("Neg", True), ("Sign", False), ("Atan", False)],
+)
+def test_a_product_tells_of_infinities_that_reach_it(step: str, is_gate: bool) -> None:  # noqa: FBT001
+    view = product_of(step, np.ones((3, 2)))
+    assert gates_of(view, "x", is_nan_refused=True, is_exact=True) == ["y"] * is_gate
+
+
+def test_a_product_that_may_swallow_an_infinity_tells_of_none() -> None:
+    capped = product_of("Clip", np.ones((3, 2)), np.array(-1.0), np.array(1.0))
+    assert gates_of(capped, "x", is_nan_refused=False, is_exact=True) == []
+    endless = product_of("Abs", np.full((3, 2), np.inf))
+    assert gates_of(endless, "x", is_nan_refused=False, is_exact=True) == []
+    powers = product_of("Abs", np.ones((3, 2)))
+    assert gates_of(powers, "x", is_nan_refused=False, is_exact=False) == []
+
+
+def product_of(step: str, weights: NDArray[np.float64], *others: NDArray[np.float64]) -> View:
+    """A step on three columns, and a product with what it makes."""
+    constants = {"w": weights, **{f"c{at}": other for at, other in enumerate(others)}}
+    kind = onnx.TensorProto.DOUBLE
+    graph = helper.make_graph(
+        [
+            helper.make_node(step, ["x", *list(constants)[1:]], ["stepped"]),
+            helper.make_node("MatMul", ["stepped", "w"], ["y"]),
+        ],
+        "product",
+        [helper.make_tensor_value_info("x", kind, [None, 3])],
+        [helper.make_tensor_value_info("y", kind, [None, 2])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    return View.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]))
 
 
 def zeros(*, is_moved: bool) -> tuple[onnx.ModelProto, dict[str, NDArray[Any]]]:
@@ -393,6 +453,9 @@ def copied(run: Callable[[View], None]) -> Callable[[View], None]:
         ("powers_by_sign", other_sign, "powers"),
         ("gated_refusals", closed, "powers"),
         ("numbers_beside_columns", other_numbers, "boosting"),
+
+
+        ("short_refusals", closed, "powers"),
         ("plain_logarithms", copied, "powers"),
     ],
     ids=["refusals", "words", "negated", "signs", "gates", "numbers", "logarithms"],

@@ -6,7 +6,7 @@ its rules is broken first; the smallest of all columns is the first rule. What w
 inputs need not be joined and looked at once more, and steps that nothing else needs can go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -22,6 +22,9 @@ MIN: Final = 2
 AT_MOST: Final = 0
 _COLUMNS: Final = 32
 """In one tree; its nodes grow with the square."""
+_LIMITS: Final = 512
+"""Asked one after the other in one tree, which the runtime loads by recursion."""
+_LARGEST: Final = float(np.finfo(np.float64).max)
 
 Limit = tuple[int, float, bool]
 """Number of a rule, what breaks it, numbers at most this, or above it, and whether NaN does."""
@@ -56,7 +59,7 @@ def bounds_of(
         return None
     is_nan = np.isnan(filled) & is_nan_refused
     below = origin.bounds(np.full(len(at), -np.inf), at)
-    above = origin.bounds(np.full(len(at), np.finfo(np.float64).max), at)
+    above = origin.bounds(np.full(len(at), _LARGEST), at)
     found: dict[int, list[Bounds]] = {}
     for one, low, high, missing in zip(at, below, above, is_nan, strict=True):
         bounds = (int(numbers[one]), float(low), float(high), bool(missing))
@@ -64,30 +67,68 @@ def bounds_of(
     return found
 
 
-def first_broken(view: View, value: str, rules: dict[int, list[Bounds]], beyond: int) -> str:
-    """Give the number of the first broken rule less `beyond`, zero for none, float64 (n, 1)."""
+def first_broken(
+    view: View,
+    value: str,
+    rules: Mapping[int, Sequence[Bounds]],
+    beyond: int,
+    *,
+    gated: Mapping[int, Sequence[Bounds]],
+    gate: int,
+) -> str:
+    """Give the number of the first broken rule less `beyond`, zero for none, float64 (n, 1).
+
+    Parameters
+    ----------
+    view
+        Graph that receives the node.
+    value
+        All that is asked, float64 (n, columns).
+    rules
+        Column → bounds.
+    beyond
+        More than any rule's number.
+    gated
+        The same of rules that can be broken only where a column is not finite.
+    gate
+        That column.
+    """
     trees = _Trees(beyond)
     join = view.maker(value, "Concat")
     parts = [value] if join is None else list(join.input)
     ends = [0, *np.cumsum([view.widths[part] for part in parts]).tolist()]
-    below = [
-        (column, [(rule, low, False) for rule, low, _, _ in all_of])
-        for column, all_of in rules.items()
-    ]
-    above = [
-        (column, [(rule, high, nan) for rule, _, high, nan in all_of if high < np.inf or nan])
-        for column, all_of in rules.items()
-    ]
-    for sides, is_below in ((below, True), (above, False)):
-        known = [
-            (column, _telling(limits, is_below=is_below)) for column, limits in sides if limits
-        ]
+    for is_below in (True, False):
+        known = _sided(rules, is_below=is_below)
         known.sort(key=lambda one: one[1][-1])
         for first, end in pairwise(ends):
             inside = [one for one in known if first <= one[0] < end]
             for start in range(0, len(inside), _COLUMNS):
                 trees.grow(inside[start : start + _COLUMNS], is_below=is_below)
+    asked = sorted(
+        (limit, column, is_below)
+        for is_below in (True, False)
+        for column, limits in _sided(gated, is_below=is_below)
+        for limit in limits
+    )
+    for start in range(0, len(asked), _LIMITS):
+        trees.grow_behind(gate, asked[start : start + _LIMITS])
     return view.add("TreeEnsemble", value, domain=ML, **trees.attributes())
+
+
+def _sided(
+    rules: Mapping[int, Sequence[Bounds]], *, is_below: bool
+) -> list[tuple[int, list[Limit]]]:
+    """List what columns are asked for on one side, without what is never told."""
+    found = []
+    for column, all_of in rules.items():
+        limits = [
+            (rule, low if is_below else high, nan and not is_below)
+            for rule, low, high, nan in all_of
+            if is_below or high < np.inf or nan
+        ]
+        if limits:
+            found.append((column, _telling(limits, is_below=is_below)))
+    return found
 
 
 def _telling(limits: Sequence[Limit], *, is_below: bool) -> list[Limit]:
@@ -136,6 +177,22 @@ class _Trees:
                 broken = self._node((other, looser, nan), first, broken, is_below=is_below)
             child = self._node((column, limit, is_nan), broken, child, is_below=is_below)
         self._roots.append(child[0])
+
+    def grow_behind(self, gate: int, asked: Sequence[tuple[Limit, int, bool]]) -> None:
+        """Add limits that are asked in order of their numbers where a column is not finite.
+
+        Twice: two ways to one node are more than the runtime takes.
+        """
+        below = self._node((gate, -np.inf, False), self._chain(asked), self._leaf(0), is_below=True)
+        root = self._node((gate, _LARGEST, True), self._chain(asked), below, is_below=False)
+        self._roots.append(root[0])
+
+    def _chain(self, asked: Sequence[tuple[Limit, int, bool]]) -> Child:
+        child = self._leaf(0)
+        for (number, limit, is_nan), column, is_below in reversed(asked):
+            broken = self._leaf(number - self._beyond)
+            child = self._node((column, limit, is_nan), broken, child, is_below=is_below)
+        return child
 
     def _node(
         self, asked: tuple[int, float, bool], broken: Child, kept: Child, *, is_below: bool

@@ -1,6 +1,7 @@
 """The passes in their order: each a pure function of the graph that keeps every bit."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import onnx
@@ -8,7 +9,6 @@ import onnx
 from preproc.graph.fusion.columns import columns_from_parts
 from preproc.graph.fusion.counts import counted_leaves
 from preproc.graph.fusion.ensembles import trees_on_inputs
-from preproc.graph.fusion.gates import gated_refusals
 from preproc.graph.fusion.leftovers import (
     columns_of_tables,
     single_columns,
@@ -34,7 +34,6 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 }
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
-    "gated_refusals": gated_refusals,
     "plain_logarithms": plain_logarithms,
     "single_columns": single_columns,
     "numbers_beside_columns": numbers_beside_columns,
@@ -56,12 +55,13 @@ def fuse(model: onnx.ModelProto) -> onnx.ModelProto:
     onnx.ModelProto
         Same inputs and outputs.
     """
-    return _rewritten(restructure(model), DETAILS)
+    return _rewritten(model, {**STRUCTURE, **DETAILS})
 
 
 def restructure(model: onnx.ModelProto) -> onnx.ModelProto:
     """Run the first half of the passes alone, for `fast`, which goes on in its own way."""
-    return _rewritten(model, STRUCTURE)
+    refusals = partial(short_refusals, is_exact=False)
+    return _rewritten(model, {**STRUCTURE, "short_refusals": refusals})
 
 
 def _rewritten(

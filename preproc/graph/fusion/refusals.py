@@ -5,15 +5,18 @@ where a value is never NaN, not finite means infinite. A broken rule leaves its 
 beyond all numbers, which is negative, so the smallest such number is the first rule and zero means
 none. Its square root is NaN where a rule is broken, and +0 where none is, which may be subtracted
 from any number. As an index it counts from the end of a table: of one that gives the number back,
-and of one where poisoned labels stand; it is at least as far from zero as labels are many.
+of one where poisoned labels stand, as far from zero at least as labels are many, and of one that
+starts with a constant that is added and goes on with NaN.
 
 Where all rules refuse infinities, the inputs are asked for bounds, see `bounds`; that number comes
-from there.
+from there. What makes a product not finite is asked for only where the product is not, see `gates`.
 
 Why not ``Where``: its kernel takes three times as long as one that adds.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -21,20 +24,25 @@ import onnx
 from numpy.typing import NDArray
 
 from preproc.graph.fusion.bounds import Bounds, bounds_of, first_broken
+from preproc.graph.fusion.gates import gates_of
+from preproc.graph.fusion.infinities import infinite_in
 from preproc.graph.fusion.origins import origin_of
 from preproc.graph.view import View, attributes_of
 from preproc.signature import ROW_ERROR
 
 _AT_MOST_WIDER: Final = 4
-_KEEP_NUMBERS: Final = frozenset(["Abs", "Cast", "Clip", "Gather", "Neg"])
-_STEPS: Final = frozenset(["Add", "Div", "Mul", "Sub"])
-_FLOATS: Final = frozenset([onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE])
-_NEVER_DEEPER: Final = 64
-"""Steps that a value is followed back."""
 
 
-def short_refusals(view: View) -> None:
-    """Rewrite the nodes that join the rules and put the poison in."""
+def short_refusals(view: View, *, is_exact: bool = True) -> None:
+    """Rewrite the nodes that join the rules and put the poison in.
+
+    Parameters
+    ----------
+    view
+        The graph.
+    is_exact
+        As for `gates.gates_of`.
+    """
     end = view.maker(ROW_ERROR, "Identity")
     chosen = None if end is None else view.maker(end.input[0], "Where")
     first = None if chosen is None else view.maker(chosen.input[2], "ReduceMin")
@@ -51,14 +59,16 @@ def short_refusals(view: View) -> None:
     entries = [len(view.constants[table.input[0]]) for _, table, _ in outputs if table is not None]
     beyond = int(numbers.max()) + max([1, *entries])
     ends = np.cumsum(widths)[:-1]
-    worst, nothing = _worst(view, list(zip(parts, np.split(numbers, ends), strict=True)), beyond)
-    view.replace(end, "Gather", [view.constant(np.arange(beyond, dtype=np.int32)), worst])
+    worst = _worst(
+        view, list(zip(parts, np.split(numbers, ends), strict=True)), beyond, is_exact=is_exact
+    )
+    view.replace(end, "Gather", [view.constant(np.arange(beyond, dtype=np.int32)), worst.number])
     for node, table, kind in outputs:
         if table is not None:
-            _poison_label(view, node, table, worst, beyond)
+            _poison_label(view, node, table, worst)
         elif kind == "numbers":
-            _poison_numbers(view, node, nothing)
-    refused = view.add("Less", worst, np.array(0))
+            _poison_numbers(view, node, worst)
+    refused = view.add("Less", worst.number, np.array(0))
     for node in list(view.nodes.values()):
         if node.op_type == "Greater" and node.input[0] == chosen.output[0]:
             view.rename(node, refused)
@@ -112,65 +122,114 @@ def _is_index(view: View, value: str) -> bool:
     return node.op_type == "ArgMax"
 
 
-def _poison_label(
-    view: View, node: onnx.NodeProto, table: onnx.NodeProto, worst: str, beyond: int
-) -> None:
+def _poison_label(view: View, node: onnx.NodeProto, table: onnx.NodeProto, worst: "_Worst") -> None:
     """Let refused rows find the poison at the end of the table of labels."""
     labels = view.constants[table.input[0]]
-    poison = np.full(beyond, view.constants[node.input[1]].reshape(()), labels.dtype)
-    index = view.add("Add", table.input[1], worst)
+    poison = np.full(worst.beyond, view.constants[node.input[1]].reshape(()), labels.dtype)
+    index = view.add("Add", table.input[1], worst.number)
     longer = view.constant(np.concatenate([labels, poison]))
     view.replace(node, "Gather", [longer, index])
 
 
-def _poison_numbers(view: View, node: onnx.NodeProto, nothing: str) -> None:
-    """Subtract what is NaN where a row is refused, and else +0, which changes no bit."""
-    if len(view.shapes.get(node.output[0], ())) == 1:
-        nothing = view.add("Squeeze", nothing, np.array([1]))
-    view.replace(node, "Sub", [node.input[2], nothing])
+def _poison_numbers(view: View, node: onnx.NodeProto, worst: "_Worst") -> None:
+    """Subtract what is NaN where a row is refused, and else +0, which changes no bit.
+
+    A constant that is added last to one column is NaN itself where a row is refused.
+    """
+    is_row = len(view.shapes.get(node.output[0], ())) == 1
+    summed = view.maker(node.input[2], "Squeeze") if is_row else None
+    total = None if summed is None else view.maker(summed.input[0], "Add")
+    constant = None if total is None else view.constants.get(total.input[1])
+    is_column = total is not None and view.widths.get(total.input[0]) == 1
+    if total is not None and constant is not None and is_column and constant.size == 1:
+        poison = np.append(constant.ravel(), np.full(worst.beyond - 1, np.nan))
+        added = view.add("Gather", poison, worst.number)
+        view.replace(node, "Add", [view.add("Squeeze", total.input[0], np.array([1])), added])
+    else:
+        nothing = view.add("Sqrt", worst.row if is_row else worst.column)
+        view.replace(node, "Sub", [node.input[2], nothing])
+
+
+@dataclass(frozen=True, slots=True)
+class _Worst:
+    """The first broken rule of a row less `beyond`, zero for none.
+
+    Attributes
+    ----------
+    number
+        int64 (n,).
+    row, column
+        The same as float64 (n,) and (n, 1).
+    beyond
+        More than any rule's number.
+    """
+
+    number: str
+    row: str
+    column: str
+    beyond: int
 
 
 def _worst(
-    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]], beyond: int
-) -> tuple[str, str]:
-    """Give the first broken rule less `beyond`, int64 (n), and the poison, float64 (n, 1)."""
-    asked = _bounds(view, parts)
-    if asked is not None:
-        told = first_broken(view, *asked, beyond)
-        number = view.add("Cast", told, to=onnx.TensorProto.INT64)
-        return view.add("Squeeze", number, np.array([1])), view.add("Sqrt", told)
+    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]], beyond: int, *, is_exact: bool
+) -> _Worst:
+    axis = np.array([1])
+    told = _told(view, parts, beyond, is_exact=is_exact)
+    if told is not None:
+        row = view.add("Squeeze", told, axis)
+        return _Worst(view.add("Cast", row, to=onnx.TensorProto.INT64), row, told, beyond)
     broken, order = _broken(view, parts)
     left = np.where(order > 0, order - beyond, 0).astype(np.int64).reshape(1, -1)
     marks = view.add("Mul", view.add("Cast", broken, to=onnx.TensorProto.INT64), left)
-    worst = view.add("ReduceMin", marks, np.array([1]), keepdims=0)
-    nothing = view.add("Sqrt", view.add("Cast", worst, to=onnx.TensorProto.DOUBLE))
-    return worst, view.add("Unsqueeze", nothing, np.array([1]))
+    number = view.add("ReduceMin", marks, axis, keepdims=0)
+    row = view.add("Cast", number, to=onnx.TensorProto.DOUBLE)
+    return _Worst(number, row, view.add("Unsqueeze", row, axis), beyond)
 
 
-def _bounds(
-    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]]
-) -> tuple[str, dict[int, list[Bounds]]] | None:
-    """Bound the inputs, where all rules refuse infinities: the inputs joined, and the bounds."""
-    values: dict[str, int] = {}
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """Rules of one value as bounds of its origin, by column, and products that may gate them."""
+
+    value: str
+    bounds: Mapping[int, Sequence[Bounds]]
+    gates: Sequence[str]
+
+
+def _told(
+    view: View, parts: Sequence[tuple[str, NDArray[np.int32]]], beyond: int, *, is_exact: bool
+) -> str | None:
+    """Bound the inputs, where all rules refuse infinities, and ask them for the first rule."""
+    bounded = [_bounded(view, part, numbers, is_exact=is_exact) for part, numbers in parts]
+    known = [one for one in bounded if one is not None]
+    if len(known) < len(bounded):
+        return None
+    values = list(dict.fromkeys(one.value for one in known))
+    ends = np.cumsum([view.widths[value] for value in values]).tolist()
+    starts = dict(zip(values, [0, *ends], strict=False))
+    behind = Counter(gate for one in known for gate in one.gates if gate in starts)
+    gate = behind.most_common(1)[0][0] if behind else ""
     rules: dict[int, list[Bounds]] = {}
-    total = 0
-    for part, numbers in parts:
-        source, is_nan_refused = _infinite(view, part)
-        origin = None if source is None else origin_of(view, source)
-        found = (
-            None if origin is None else bounds_of(origin, numbers, is_nan_refused=is_nan_refused)
-        )
-        if origin is None or found is None or not view.widths.get(origin.value):
-            return None
-        if view.kinds.get(origin.value) != onnx.TensorProto.DOUBLE:  # as which limits are held
-            return None
-        if origin.value not in values:
-            values[origin.value] = total
-            total += view.widths[origin.value]
-        for column, bounds in found.items():
-            rules.setdefault(values[origin.value] + column, []).extend(bounds)
-    joined = list(values)
-    return (joined[0] if len(joined) == 1 else view.add("Concat", *joined, axis=1)), rules
+    gated: dict[int, list[Bounds]] = {}
+    for one in known:
+        for column, bounds in one.bounds.items():
+            of = gated if gate in one.gates else rules
+            of.setdefault(starts[one.value] + column, []).extend(bounds)
+    joined = values[0] if len(values) == 1 else view.add("Concat", *values, axis=1)
+    return first_broken(view, joined, rules, beyond, gated=gated, gate=starts.get(gate, 0))
+
+
+def _bounded(
+    view: View, part: str, numbers: NDArray[np.int32], *, is_exact: bool
+) -> _Bounded | None:
+    source, is_nan_refused = infinite_in(view, part)
+    origin = None if source is None else origin_of(view, source)
+    found = None if origin is None else bounds_of(origin, numbers, is_nan_refused=is_nan_refused)
+    if source is None or origin is None or found is None or not view.widths.get(origin.value):
+        return None
+    if view.kinds.get(origin.value) != onnx.TensorProto.DOUBLE:  # as which limits are held
+        return None
+    gates = gates_of(view, source, is_nan_refused=is_nan_refused, is_exact=is_exact)
+    return _Bounded(origin.value, found, gates)
 
 
 def _broken(
@@ -181,7 +240,7 @@ def _broken(
     numbers: list[NDArray[np.int32]] = []
     others: list[tuple[str, NDArray[np.int32]]] = []
     for part, mine in parts:
-        source, is_nan_refused = _infinite(view, part)
+        source, is_nan_refused = infinite_in(view, part)
         if source is None or is_nan_refused:
             others.append((part, mine))
         else:
@@ -217,51 +276,3 @@ def _whole(view: View, value: str, numbers: NDArray[np.int32]) -> tuple[str, NDA
     all_numbers = np.zeros(width, np.int32)
     all_numbers[columns] = numbers
     return taken.input[0], all_numbers
-
-
-def _infinite(view: View, part: str) -> tuple[str | None, bool]:
-    """Give the value whose infinities a rule refuses, and whether it refuses NaN there too.
-
-    None where it asks for something else.
-    """
-    plain = view.maker(part, "IsInf")
-    if plain is not None:
-        is_both = not attributes_of(plain)
-        is_double = view.kinds.get(plain.input[0]) == onnx.TensorProto.DOUBLE
-        return (plain.input[0] if is_both and is_double else None), False
-    negated = view.maker(part, "Not")
-    below = None if negated is None else view.maker(negated.input[0], "Less")
-    size = None if below is None else view.maker(below.input[0], "Abs")
-    if below is None or size is None:
-        return None, False
-    bound, value = view.constants.get(below.input[1]), size.input[0]
-    is_float = view.kinds.get(value) in _FLOATS
-    if bound is None or not (bound.astype(np.float64) == np.inf).all() or not is_float:
-        return None, False
-    return value, not _never_nan(view, value)
-
-
-def _never_nan(view: View, value: str) -> bool:
-    """Whether a value is a number or an infinity: filled, and no step since could make NaN."""
-    for _ in range(_NEVER_DEEPER):
-        node = view.nodes.get(value)
-        if node is None or node.input[0] in view.constants:
-            return False
-        if node.op_type == "Where":
-            break
-        if node.op_type not in _KEEP_NUMBERS and not _is_plain_step(view, node):
-            return False
-        value = node.input[0]
-    else:
-        return False
-    test, filled = view.maker(node.input[0], "IsNaN"), view.constants.get(node.input[1])
-    is_filled = filled is not None and not np.isnan(filled.astype(np.float64)).any()
-    return test is not None and test.input[0] == node.input[2] and is_filled
-
-
-def _is_plain_step(view: View, node: onnx.NodeProto) -> bool:
-    """Whether a node adds, or scales by, finite constants other than a factor of zero."""
-    given = view.constants.get(node.input[1]) if node.op_type in _STEPS else None
-    if given is None or not np.isfinite(given.astype(np.float64)).all():
-        return False
-    return node.op_type in ("Add", "Sub") or bool((given != 0).all())
