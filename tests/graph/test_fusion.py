@@ -451,11 +451,8 @@ def copied(run: Callable[[View], None]) -> Callable[[View], None]:
         ("trees_on_inputs", other_words, "boosting"),
         ("trees_on_inputs", lost, "boosting"),
         ("powers_by_sign", other_sign, "powers"),
-        ("gated_refusals", closed, "powers"),
-        ("numbers_beside_columns", other_numbers, "boosting"),
-
-
         ("short_refusals", closed, "powers"),
+        ("numbers_beside_columns", other_numbers, "boosting"),
         ("plain_logarithms", copied, "powers"),
     ],
     ids=["refusals", "words", "negated", "signs", "gates", "numbers", "logarithms"],
