@@ -16,7 +16,7 @@ from preproc.graph import fast, pack
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 
 Vector = NDArray[np.float64]
-WIDTHS = (4, 5, 6, 7, 30, 31, 253, 256)
+WIDTHS = (4, 5, 6, 7, 30, 31, 253, 512)
 
 
 def fitted(width: int) -> tuple[Ridge, pd.DataFrame]:

@@ -1,14 +1,17 @@
 """Products with constant matrices, in the order in which numpy, scipy or BLAS sum them.
 
 Dense products are BLAS's: their order depends on the shape of the batch, so scikit-learn is not
-equal to itself there. ``MatMul`` gives a row the same bits in any batch with one thread, and up
-to `BLOCK` summands it has the order that BLAS takes for a batch, one after the other with fused
-multiply-add. Beyond, BLAS splits the sum in ways of its own; so do we, pairwise, which keeps our
-error far below the spread of BLAS. Products of a sparse matrix are scipy's: one stored element
-after the other, which ``CumSum`` repeats to the bit. The zeros that scipy skips change no bit.
+equal to itself there. ``MatMul`` gives a row the same bits in any batch with one thread. Up to
+`BLOCK` summands go one after the other with fused multiply-add, in ``MatMul`` as in OpenBLAS's
+routine for a batch on processors with 256-bit registers; more go block by block, in its order.
+Both hold for up to 32 columns: for more, ``MatMul`` begins anew every 128 summands. Products of a
+sparse matrix are scipy's: one stored element after the other, which ``CumSum`` repeats to the bit.
+The zeros that scipy skips change no bit.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +22,7 @@ from preproc.export.table import MAX_FLOAT, Block, Decided, Feature
 from preproc.graph import exponential, ordered_sum, paired_sum
 
 BLOCK: Final = 256
-"""Summands of one ``MatMul``; up to here its bits are OpenBLAS's for any batch of several rows."""
+"""Summands that BLAS adds in one go; what they come to is added to that of those before."""
 MAX_CELLS: Final = 2048
 """Products a row that a sparse product holds at once."""
 _MARGIN: Final = 1 + 1e-9
@@ -33,7 +36,7 @@ def product(scope: Scope, value: str, weights: Matrix, *, is_sparse: bool = Fals
     weights = np.ascontiguousarray(weights, np.float64)
     if is_sparse:
         return _ordered_product(scope, value, weights)
-    return _dense_product(scope, value, weights, 0, len(weights))
+    return _dense_product(scope, value, weights)
 
 
 def summands(scope: Scope, value: str, *factors: Matrix) -> str:
@@ -48,15 +51,49 @@ def summands(scope: Scope, value: str, *factors: Matrix) -> str:
     return sums
 
 
-def _dense_product(scope: Scope, value: str, weights: Matrix, start: int, stop: int) -> str:
-    if stop - start > BLOCK:
-        blocks = -(-(stop - start) // BLOCK)
-        middle = start + blocks // 2 * BLOCK
-        left = _dense_product(scope, value, weights, start, middle)
-        return scope.op("Add", left, _dense_product(scope, value, weights, middle, stop))
-    if stop - start < len(weights):
-        value = scope.op("Slice", value, np.array([start]), np.array([stop]), np.array([1]))
-    return scope.op("MatMul", value, weights[start:stop])
+def columns_of(scope: Scope, value: str, start: int, stop: int, count: int) -> str:
+    """Take some neighbouring columns of `count`; all are the value itself."""
+    if stop - start == count:
+        return value
+    return scope.op("Slice", value, np.array([start]), np.array([stop]), np.array([1]))
+
+
+def last_sum(scope: Scope, parts: str, blocks: int) -> str:
+    """Add the parts of a value (blocks, n, columns) one after the other; give (n, columns)."""
+    sums = scope.op("CumSum", parts, np.array(0))
+    return scope.op("Gather", sums, np.array(blocks - 1), axis=0)
+
+
+def _dense_product(scope: Scope, value: str, weights: Matrix) -> str:
+    """Multiply whole blocks side by side, then what is left: nodes do not grow with blocks."""
+    count = len(weights)
+    if count <= BLOCK:
+        return scope.op("MatMul", value, weights)
+    cuts = _cuts(count)
+    sums = []
+    if blocks := cuts[0] // BLOCK:
+        whole = columns_of(scope, value, 0, cuts[0], count)
+        whole = scope.op("Reshape", whole, np.array([0, blocks, BLOCK]))
+        whole = scope.op("Transpose", whole, perm=[1, 0, 2])
+        parts = scope.op("MatMul", whole, weights[: cuts[0]].reshape(blocks, BLOCK, -1))
+        sums = [last_sum(scope, parts, blocks)]
+    for start, stop in pairwise(cuts):
+        part = columns_of(scope, value, start, stop, count)
+        sums.append(scope.op("MatMul", part, weights[start:stop]))
+    return reduce(partial(scope.op, "Add"), sums)
+
+
+def _cuts(count: int) -> list[int]:
+    """Tell where BLAS cuts so many summands, more than a block, first behind all whole blocks.
+
+    What is more than one block and less than two is halved, in steps of four.
+    """
+    rest = count % BLOCK
+    if not rest:
+        return [count]
+    start = count - rest - BLOCK
+    half = (BLOCK + rest) // 2
+    return [start, start + half + -half % 4, count]
 
 
 def _ordered_product(scope: Scope, value: str, weights: Matrix) -> str:

@@ -3,22 +3,26 @@
 For one column of coefficients numpy calls another routine than for several. OpenBLAS, with the
 256-bit registers that every server has, keeps four running sums, of every fourth summand, with
 fused multiply-add; adds the halves, then the two left; and joins what is left of the row at the
-end. The graph does the same in ``MatMul``, whose sums over the rows of a constant are fused and
-in order: so most answers have the bits of scikit-learn's. Another BLAS or one row alone has
-another order; the bits are decided by BLAS all the same.
+end. Every 2048 summands it begins anew and adds what they come to to that of those before. The
+graph does the same in ``MatMul``, whose sums over the rows of a constant are fused and in order:
+so most answers have the bits of scikit-learn's. Another BLAS or one row alone has another order;
+the bits are decided by BLAS all the same.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.export.converters.products import product
+from preproc.export.converters.products import columns_of, last_sum, product
 from preproc.export.scope import Scope
 
 _LANES: Final = 4
-_LONGEST: Final = 256
-"""Summands that one ``MatMul`` adds in order."""
+_LONGEST: Final = 512
+"""Summands that one ``MatMul`` adds in order, where it has few columns."""
+_BLOCK: Final = _LANES * _LONGEST
+"""Summands that BLAS adds in one go; what they come to is added to that of those before."""
 _FUSED: Final = ((), (0,), (1, 0), (1, 0, 2))
 """Order of what is left of a row: compilers fuse the second product with the first, so that the
 second comes first."""
@@ -90,27 +94,37 @@ def _of_finite(scope: Scope, value: str, weights: NDArray[np.float64], whole: in
 
 
 def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
-    """Add a multiple of four summands in four running sums, then join these.
+    """Add a multiple of four summands, the first of `count`, in four running sums a block.
 
-    Each sum is a product of its own: zeros in place of the summands of the others would turn an
-    infinity into NaN.
+    All whole blocks are added side by side, then what is left: nodes do not grow with blocks.
     """
-    lanes = ""
-    for start in range(0, len(weights), _LONGEST):
-        stop = min(start + _LONGEST, len(weights))
-        part = value
-        if stop - start < count:
-            ends = np.array([start]), np.array([stop])
-            part = scope.op("Slice", value, *ends, np.array([1]))
-        part = scope.op("Reshape", part, np.array([0, (stop - start) // _LANES, _LANES]))
-        part = scope.op("Transpose", part, perm=[2, 0, 1])
-        column = weights[start:stop].reshape(-1, _LANES).T[:, :, np.newaxis]
-        if lanes:
-            # What was summed goes on as the first summand, times one.
-            part = scope.op("Concat", lanes, part, axis=2)
-            column = np.concatenate([np.ones((_LANES, 1, 1)), column], axis=1)
-        lanes = scope.op("MatMul", part, np.ascontiguousarray(column))
+    cuts = sorted({0, len(weights) - len(weights) % _BLOCK, len(weights)})
+    sums = [
+        _of_blocks(scope, columns_of(scope, value, *part, count), weights[slice(*part)])
+        for part in pairwise(cuts)
+    ]
+    return scope.op("Add", *sums) if len(sums) > 1 else sums[0]
+
+
+def _of_blocks(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
+    """Add the columns of less than a block, or of a number of whole ones.
+
+    Each running sum is a product of its own: zeros in place of the summands of the others would
+    turn an infinity into NaN.
+    """
+    blocks = len(weights) // _BLOCK
+    shape = [2, 2, -1, 1]
+    lanes = scope.op("Reshape", value, np.array([0, len(weights) // _LANES, _LANES]))
+    lanes = scope.op("Transpose", lanes, perm=[2, 0, 1])
+    column = np.ascontiguousarray(weights.reshape(-1, _LANES).T[:, :, np.newaxis])
+    if blocks > 1:
+        # To move one axis, then blocks as a whole, takes half the time of both at once, or less.
+        shape.insert(2, blocks)
+        lanes = scope.op("Reshape", lanes, np.array([0, 0, blocks, -1]))
+        lanes = scope.op("Transpose", lanes, perm=[0, 2, 1, 3])
+        column = column.reshape(_LANES, blocks, -1, 1)
     # Each of these sums has two summands, which have one order.
-    pairs = scope.op("Reshape", lanes, np.array([2, 2, -1, 1]))
+    pairs = scope.op("Reshape", scope.op("MatMul", lanes, column), np.array(shape))
     halves = scope.op("ReduceSum", pairs, np.array([0]), keepdims=0)
-    return scope.op("ReduceSum", halves, np.array([0]), keepdims=0)
+    sums = scope.op("ReduceSum", halves, np.array([0]), keepdims=0)
+    return last_sum(scope, sums, blocks) if blocks > 1 else sums
