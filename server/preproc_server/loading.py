@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -104,18 +103,20 @@ class Model:
 
     def run(self, prepared: Prepared) -> Answers:
         """Compute all outputs, ``row_error`` among them, and tell the observer."""
-        started_ns = time.thread_time_ns()
+        clock = self.pace.clock(prepared.rows)
+        started_ns = clock()
         answers = self.session.run_prepared(prepared)
-        self.pace.note(prepared.rows, time.thread_time_ns() - started_ns)
+        self.pace.note(prepared.rows, clock() - started_ns)
         self.observe(self, prepared, answers)
         return answers
 
     def run_joined(self, batches: Sequence[Prepared]) -> Sequence[Answers]:
         """Compute several batches as one, each with the answers that it has alone."""
-        started_ns = time.thread_time_ns()
         whole = joined(batches)
+        clock = self.pace.clock(whole.rows)
+        started_ns = clock()
         answers = split(self.session.run_prepared(whole), batches)
-        self.pace.note(whole.rows, time.thread_time_ns() - started_ns)
+        self.pace.note(whole.rows, clock() - started_ns)
         for prepared, found in zip(batches, answers, strict=True):
             self.observe(self, prepared, found)
         return answers

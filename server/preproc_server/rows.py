@@ -21,7 +21,7 @@ from preproc.signature import NULL_TOKENS
 from preproc_server import wire
 from preproc_server.door import Companion
 from preproc_server.errors import RequestError
-from preproc_server.plan import Plan
+from preproc_server.plan import Plan, interleaved
 from preproc_server.schema import STATUSES
 from preproc_server.typed import ABSENT, Slot, Typed
 
@@ -72,10 +72,10 @@ def lay_out(typed: Typed, plan: Plan, cells: Sequence[Sequence[Any]]) -> Prepare
     feeds: dict[str, NDArray[Any]] = {}
     for matrix in plan.matrices:
         names = matrix.names
-        taken = [typed.places[name] for name in names]
-        columns = [cells[at] for at in taken]
+        taken = list(map(typed.places.__getitem__, names))
+        columns = list(map(cells.__getitem__, taken))
         if matrix.datatype.is_text:
-            _check_tokens([typed.slots[at] for at in taken], columns, is_flat=matrix.is_flat)
+            _check_tokens(typed, taken, columns, is_flat=matrix.is_flat)
         if not matrix.is_flat:
             columns = list(_widened(names, columns, matrix.widths))
         values = list(chain.from_iterable(columns))
@@ -83,7 +83,7 @@ def lay_out(typed: Typed, plan: Plan, cells: Sequence[Sequence[Any]]) -> Prepare
             flat = wire.text_array(values, (len(values),))
         else:
             flat = _numbers(values, matrix.datatype.dtype, columns, names)
-        feeds[matrix.name] = np.ascontiguousarray(flat.reshape(len(columns), rows).T)
+        feeds[matrix.name] = interleaved(flat, [1] * len(columns), rows)
     return Prepared(rows, feeds)
 
 
@@ -163,14 +163,15 @@ def _numbers(
 
 
 def _check_tokens(
-    slots: Sequence[Slot], columns: Sequence[Sequence[Any]], *, is_flat: bool
+    typed: Typed, taken: Sequence[int], columns: Sequence[Sequence[Any]], *, is_flat: bool
 ) -> None:
     """Refuse text that a caller sends and that means a null; a fill is the slot's own object."""
     tokens = _TOKENS
     if is_flat and tokens.isdisjoint(chain.from_iterable(columns)):
         return
     bad = []
-    for slot, column in zip(slots, columns, strict=True):
+    for at, column in zip(taken, columns, strict=True):
+        slot = typed.slots[at]
         texts = column if not slot.is_repeated else list(chain.from_iterable(column))
         if tokens.isdisjoint(texts):
             continue

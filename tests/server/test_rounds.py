@@ -290,3 +290,11 @@ def test_what_is_not_known_or_slow_is_not_for_a_round(models: Path, start: Start
     model.pace.note(10, MAX_NS)
     assert model.expected_ns(10) == MAX_NS
     assert model.expected_ns(11) > MAX_NS
+
+
+def test_quick_runs_are_timed_by_the_wall_and_others_by_the_thread() -> None:
+    pace = batches.Pace()
+    assert pace.clock(1) is time.thread_time_ns  # nothing is known
+    pace.note(10, batches.QUICK_NS)
+    assert pace.clock(10) is time.perf_counter_ns
+    assert pace.clock(11) is time.thread_time_ns
