@@ -41,7 +41,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ DIGEST_KEY: Final = "preproc.digest"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Everything in an artifact folder.
+    """Everything in an artifact folder; shown as its place and digest, since the rest is long.
 
     Attributes
     ----------
@@ -80,12 +80,12 @@ class Artifact:
         Hexadecimal SHA-256 of the content once written or read.
     """
 
-    contract: Contract
-    model: bytes
-    vectors: tuple[VectorSet, ...]
-    certificate: Mapping[str, Any]
-    profile: Mapping[str, Any]
-    steps: tuple[StepAnswer, ...] = ()
+    contract: Contract = field(repr=False)
+    model: bytes = field(repr=False)
+    vectors: tuple[VectorSet, ...] = field(repr=False)
+    certificate: Mapping[str, Any] = field(repr=False)
+    profile: Mapping[str, Any] = field(repr=False)
+    steps: tuple[StepAnswer, ...] = field(default=(), repr=False)
     path: Path | None = None
     digest: str = ""
 

@@ -33,6 +33,11 @@ def test_what_was_written_is_read_back(logistic_artifact: Artifact, copy: Path) 
             assert compare(array, got.inputs[name]).is_pass
 
 
+def test_an_artifact_is_shown_as_its_place_and_digest(copy: Path) -> None:
+    read = read_artifact(copy)
+    assert repr(read) == f"Artifact(path={copy!r}, digest={read.digest!r})"
+
+
 def test_the_graph_carries_contract_and_digest(copy: Path) -> None:
     model = onnx.load(copy / "model.onnx")
     metadata = {item.key: item.value for item in model.metadata_props}
