@@ -206,6 +206,3 @@ ROUNDED: Final[Mapping[str, Callable[..., str]]] = {
     "tanh": _rounded(_plain(tanh)),
 }
 """Name of a ufunc → what it adds to the graph."""
-
-EXACT_POWERS: Final = frozenset(["power"])
-"""Rounded for floats alone."""
