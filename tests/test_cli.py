@@ -68,6 +68,7 @@ def test_a_missing_artifact_exits_3_in_one_line(command: str, tmp_path: Path) ->
     assert done.exit_code == 3
     file = tmp_path / "gone" / "contract.json"
     problem = "expected a file, got No such file or directory"
+    problem += "; name a version's folder, such as models/late/1"
     assert done.stderr.splitlines() == [f"preproc: artifact '{file}': {problem}"]
 
 

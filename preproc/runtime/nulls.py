@@ -67,6 +67,16 @@ def check_data(name: str, texts: list[str]) -> None:
         raise SignatureError(name, f"expected data, got {token!r}, which is reserved for nulls")
 
 
+def check_utf8(name: str, cells: NDArray[Any]) -> None:
+    """Raise `SignatureError` for text that UTF-8 does not hold: half a surrogate pair."""
+    for row, text in enumerate(cells.ravel().tolist()):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            problem = f"row {row}: expected text that UTF-8 holds, got {text!r}"
+            raise SignatureError(name, problem) from None
+
+
 def _nulls_in(cells: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     is_none = np.equal(cells, np.array(None, object)).astype(bool)
     return is_none, np.not_equal(cells, cells).astype(bool)  # NaN alone differs from itself

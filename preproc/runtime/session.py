@@ -13,7 +13,7 @@ from preproc.errors import RefusedRows
 from preproc.runtime.backends import Form
 from preproc.runtime.executor import Executor, Placed
 from preproc.runtime.layout import Layout, matrices_of
-from preproc.runtime.nulls import nulls_of
+from preproc.runtime.nulls import check_utf8, nulls_of
 from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
 Refused = Literal["raise", "report"]
@@ -106,11 +106,17 @@ class Session:
         Raises
         ------
         SignatureError
-            When columns, dtypes or shapes differ from the contract, or there are no rows.
+            When columns, dtypes or shapes differ from the contract, there are no rows, or a text
+            is none that UTF-8 holds.
         RefusedRows
             With ``raise``, when a row breaks a rule.
         """
-        answers = self.run_prepared(self.prepare(columns))
+        prepared = self.prepare(columns)
+        try:
+            answers = self.run_prepared(prepared)
+        except UnicodeEncodeError:
+            self._check_texts(prepared)
+            raise
         for output in self.signature.outputs:
             if output.role == "features" and output.dtype == TEXT:
                 answers[output.name] = nulls_of(answers[output.name])
@@ -157,6 +163,12 @@ class Session:
                 [rule.column for rule in broken],
                 [f"{rule.text} (rule {rule.number}, step {rule.step})" for rule in broken],
             )
+
+    def _check_texts(self, prepared: Prepared) -> None:
+        """Name the text that the graph could not be given."""
+        for name, (matrix, at) in self.layout.places.items():
+            if self.layout.inputs[matrix][0] == TEXT:
+                check_utf8(name, prepared.feeds[matrix][:, at])
 
     def placement(self) -> Sequence[Placed]:
         """Tell where every node ran; see `Executor.placement`."""

@@ -209,12 +209,14 @@ class Server:
         try:
             self.port = self._grpc.add_insecure_port(settings.address)
         except RuntimeError as error:
-            raise listen_error("port", settings.port, error) from error
+            raise listen_error("port", settings.host, settings.port, error) from error
         if settings.metrics_port is not None:
             try:
                 self._page = Page(self.metrics.registry, settings.host, settings.metrics_port)
             except OSError as error:
-                raise listen_error("metrics_port", settings.metrics_port, error) from error
+                raise listen_error(
+                    "metrics_port", settings.host, settings.metrics_port, error
+                ) from error
             self.metrics_port = self._page.port
 
     def _prove(self) -> None:
@@ -369,6 +371,8 @@ def follow(settings: Settings, changes: Changes) -> list[Repeated]:
     return [Repeated(act, seconds, name=name) for act, seconds, name in wanted]
 
 
-def listen_error(setting: str, port: int, error: Exception) -> ListenError:
+def listen_error(setting: str, host: str, port: int, error: Exception) -> ListenError:
     """Word that a port cannot be had."""
-    return ListenError(f"{setting} {port}: expected a free port, got {error}; choose another")
+    return ListenError(
+        f"{setting} {port} of host {host!r}: expected a free port, got {error}; choose another"
+    )

@@ -139,3 +139,14 @@ def test_who_reads_no_bytes_gets_objects(logistic_artifact: Any, served: pd.Data
     many = without_nulls(served)
     with open_session(logistic_artifact.path, backend="reference", form="fused") as other:
         assert {one.dtype.kind for one in other.prepare(many).feeds.values()} == {"O", "f", "i"}
+
+
+def test_text_that_utf8_does_not_hold_is_told_by_column_and_row(
+    session: Session, served: pd.DataFrame
+) -> None:
+    spoiled = served.astype(dict.fromkeys(SERVED, object))
+    spoiled.loc[spoiled.index[1], "plan"] = "\udcff"
+    with pytest.raises(SignatureError) as caught:
+        session.run(spoiled)
+    problem = "row 1: expected text that UTF-8 holds, got '\\udcff'"
+    assert str(caught.value) == f"field 'plan': {problem}"

@@ -87,7 +87,9 @@ def test_a_second_server_on_the_port_fails_loudly(server: Server, models: Path) 
     second = Server(Settings(repository=models, host="localhost", port=server.port))
     with pytest.raises(ListenError) as caught:
         second.start()
-    assert str(caught.value).startswith(f"port {server.port}: expected a free port, got ")
+    assert str(caught.value).startswith(
+        f"port {server.port} of host 'localhost': expected a free port, got "
+    )
     assert str(caught.value).endswith("; choose another")
 
 
@@ -96,7 +98,9 @@ def test_a_used_metrics_port_fails_loudly(server: Server, models: Path) -> None:
         repository=models, host="localhost", port=0, metrics_port=server.metrics_port
     )
     second = Server(settings)
-    with pytest.raises(ListenError, match=f"^metrics_port {server.metrics_port}: expected a free"):
+    with pytest.raises(
+        ListenError, match=f"^metrics_port {server.metrics_port} of host 'localhost': expected"
+    ):
         second.start()
 
 

@@ -134,11 +134,27 @@ def test_the_signature_is_that_of_the_artifact(client: Client, session: Session)
     assert client.versions("tiny") == (1,)
 
 
+def test_a_version_is_asked_for_as_it_is_told(client: Client, batch: Columns) -> None:
+    (version,) = client.versions("tiny")
+    answers = client.predict("tiny", batch, version=version)
+    np.testing.assert_array_equal(answers["label"], client.predict("tiny", batch)["label"])
+    assert client.is_ready("tiny", version=version)
+    assert not client.is_ready("tiny", version=version + 1)
+
+
 def test_a_bad_batch_does_not_travel(client: Client, batch: Columns) -> None:
     batch["age"] = batch["age"].astype(np.float32)
     with pytest.raises(SignatureError) as caught:
         client.predict("tiny", batch)
     assert str(caught.value) == "field 'age': expected dtype float64, got float32"
+
+
+def test_text_that_utf8_does_not_hold_does_not_travel(client: Client, batch: Columns) -> None:
+    batch["city"][1] = "\udcff"
+    with pytest.raises(SignatureError) as caught:
+        client.predict("tiny", batch)
+    problem = "row 1: expected text that UTF-8 holds, got '\\udcff'"
+    assert str(caught.value) == f"field 'city': {problem}"
 
 
 def test_refused_rows_come_back_as_an_error_of_the_server(client: Client, batch: Columns) -> None:

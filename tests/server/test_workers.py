@@ -258,7 +258,9 @@ def test_a_second_server_on_the_port_fails_loudly(
     with pytest.raises(ListenError) as caught:
         second.start()
     second.stop(0)
-    assert str(caught.value).startswith(f"port {parent.port}: expected a free port, got ")
+    assert str(caught.value).startswith(
+        f"port {parent.port} of host 'localhost': expected a free port, got "
+    )
     assert str(caught.value).endswith("; choose another")
 
 

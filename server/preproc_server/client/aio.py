@@ -84,7 +84,7 @@ class AsyncClient:
         model: str,
         data: Any,
         *,
-        version: str = ...,
+        version: str | int = ...,
         timeout_s: float | None = ...,
         outputs: Sequence[str] | None = ...,
         frame: None = ...,
@@ -99,7 +99,7 @@ class AsyncClient:
         model: str,
         data: Any,
         *,
-        version: str = ...,
+        version: str | int = ...,
         timeout_s: float | None = ...,
         outputs: Sequence[str] | None = ...,
         frame: Frame,
@@ -113,7 +113,7 @@ class AsyncClient:
         model: str,
         data: Any,
         *,
-        version: str = "",
+        version: str | int = "",
         timeout_s: float | None = None,
         outputs: Sequence[str] | None = None,
         frame: Frame | None = None,
@@ -131,7 +131,7 @@ class AsyncClient:
             Frame of pandas, polars or pyarrow, mapping of arrays (n,) or (n, width), list of
             dictionaries or of dataclass instances, or array (n, features).
         version
-            Decimal integer above 0; empty for the one that the server chooses.
+            Integer above 0, or its decimal digits; empty for the one that the server chooses.
         timeout_s
             Deadline of the whole, repetitions included; by default that of the client.
         outputs
@@ -161,14 +161,14 @@ class AsyncClient:
             One of its branch in `preproc_server.client.errors`, when the server refuses rows, is
             not ready, or cannot be reached.
         """
-        batch = Batch(model, version, data, tuple(outputs or ()), parameters, request_id)
+        batch = Batch(model, str(version), data, tuple(outputs or ()), parameters, request_id)
         flow = flows.predicted(
             self._policy, self._contracts, batch, timeout_s=timeout_s, frame=frame, key=key
         )
         return await self._run(flow)
 
     async def contract(
-        self, model: str, *, version: str = "", timeout_s: float | None = None
+        self, model: str, *, version: str | int = "", timeout_s: float | None = None
     ) -> Contract:
         """Ask once for what the caller and the model agree on.
 
@@ -178,11 +178,11 @@ class AsyncClient:
             When the server does not give its contract along.
         """
         deadline = self._policy.deadline(timeout_s)
-        flow = flows.known(self._policy, self._contracts, model, version, deadline)
+        flow = flows.known(self._policy, self._contracts, model, str(version), deadline)
         return (await self._run(flow)).contract
 
     async def signature(
-        self, model: str, *, version: str = "", timeout_s: float | None = None
+        self, model: str, *, version: str | int = "", timeout_s: float | None = None
     ) -> Signature:
         """Ask once for the columns, outputs and rules of a model; raises as `contract` does."""
         found = await self.contract(model, version=version, timeout_s=timeout_s)
@@ -201,7 +201,7 @@ class AsyncClient:
         return tuple(int(version) for version in response.versions)
 
     async def is_ready(
-        self, model: str = "", *, version: str = "", timeout_s: float | None = None
+        self, model: str = "", *, version: str | int = "", timeout_s: float | None = None
     ) -> bool:
         """Ask whether a model is ready; without a name, whether the server is.
 
@@ -210,10 +210,10 @@ class AsyncClient:
         ServerError
             When the server cannot be reached.
         """
-        return await self._run(flows.readiness(self._policy, model, version, timeout_s))
+        return await self._run(flows.readiness(self._policy, model, str(version), timeout_s))
 
     async def wait_ready(
-        self, model: str = "", *, version: str = "", timeout_s: float | None = None
+        self, model: str = "", *, version: str | int = "", timeout_s: float | None = None
     ) -> None:
         """Wait until a model is ready, or the server where no name is given.
 
@@ -224,7 +224,7 @@ class AsyncClient:
         DeadlineError
             When the time is over first.
         """
-        await self._run(flows.waited(self._policy, model, version, timeout_s))
+        await self._run(flows.waited(self._policy, model, str(version), timeout_s))
 
     async def close(self) -> None:
         """Close the connection; calls under way are cancelled, a second close does nothing."""

@@ -9,7 +9,7 @@ from grpc import StatusCode
 from numpy.typing import NDArray
 
 from preproc.runtime.feeding import columns_of
-from preproc.runtime.nulls import nulls_of
+from preproc.runtime.nulls import check_utf8, nulls_of
 from preproc.signature import TEXT, Signature
 from preproc_server import wire
 from preproc_server.client.contracts import DIGEST_PARAMETER, Known
@@ -84,7 +84,7 @@ def request_of(batch: Batch, known: Known) -> pb.ModelInferRequest:
     Raises
     ------
     SignatureError
-        When columns, dtypes or shapes differ from the contract.
+        When columns, dtypes or shapes differ from the contract, or a text is none that UTF-8 holds.
     """
     columns = columns_in(batch.data, known.signature)
     request = pb.ModelInferRequest(
@@ -97,7 +97,11 @@ def request_of(batch: Batch, known: Known) -> pb.ModelInferRequest:
         array = columns[column.name]
         datatype = wire.BY_DTYPE[column.dtype].wire
         request.inputs.add(name=column.name, datatype=datatype, shape=array.shape)
-        request.raw_input_contents.append(wire.raw_of(array))
+        try:
+            request.raw_input_contents.append(wire.raw_of(array))
+        except UnicodeEncodeError:
+            check_utf8(column.name, array)
+            raise
     for name in batch.outputs:
         request.outputs.add(name=name)
     return request

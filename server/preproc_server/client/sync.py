@@ -82,7 +82,7 @@ class Client:
         model: str,
         data: Any,
         *,
-        version: str = ...,
+        version: str | int = ...,
         timeout_s: float | None = ...,
         outputs: Sequence[str] | None = ...,
         frame: None = ...,
@@ -97,7 +97,7 @@ class Client:
         model: str,
         data: Any,
         *,
-        version: str = ...,
+        version: str | int = ...,
         timeout_s: float | None = ...,
         outputs: Sequence[str] | None = ...,
         frame: Frame,
@@ -111,7 +111,7 @@ class Client:
         model: str,
         data: Any,
         *,
-        version: str = "",
+        version: str | int = "",
         timeout_s: float | None = None,
         outputs: Sequence[str] | None = None,
         frame: Frame | None = None,
@@ -129,7 +129,7 @@ class Client:
             Frame of pandas, polars or pyarrow, mapping of arrays (n,) or (n, width), list of
             dictionaries or of dataclass instances, or array (n, features).
         version
-            Decimal integer above 0; empty for the one that the server chooses.
+            Integer above 0, or its decimal digits; empty for the one that the server chooses.
         timeout_s
             Deadline of the whole, repetitions included; by default that of the client.
         outputs
@@ -159,14 +159,14 @@ class Client:
             One of its branch in `preproc_server.client.errors`, when the server refuses rows, is
             not ready, or cannot be reached.
         """
-        batch = Batch(model, version, data, tuple(outputs or ()), parameters, request_id)
+        batch = Batch(model, str(version), data, tuple(outputs or ()), parameters, request_id)
         flow = flows.predicted(
             self._policy, self._contracts, batch, timeout_s=timeout_s, frame=frame, key=key
         )
         return self._run(flow)
 
     def contract(
-        self, model: str, *, version: str = "", timeout_s: float | None = None
+        self, model: str, *, version: str | int = "", timeout_s: float | None = None
     ) -> Contract:
         """Ask once for what the caller and the model agree on.
 
@@ -176,11 +176,11 @@ class Client:
             When the server does not give its contract along.
         """
         deadline = self._policy.deadline(timeout_s)
-        flow = flows.known(self._policy, self._contracts, model, version, deadline)
+        flow = flows.known(self._policy, self._contracts, model, str(version), deadline)
         return (self._run(flow)).contract
 
     def signature(
-        self, model: str, *, version: str = "", timeout_s: float | None = None
+        self, model: str, *, version: str | int = "", timeout_s: float | None = None
     ) -> Signature:
         """Ask once for the columns, outputs and rules of a model; raises as `contract` does."""
         found = self.contract(model, version=version, timeout_s=timeout_s)
@@ -199,7 +199,7 @@ class Client:
         return tuple(int(version) for version in response.versions)
 
     def is_ready(
-        self, model: str = "", *, version: str = "", timeout_s: float | None = None
+        self, model: str = "", *, version: str | int = "", timeout_s: float | None = None
     ) -> bool:
         """Ask whether a model is ready; without a name, whether the server is.
 
@@ -208,10 +208,10 @@ class Client:
         ServerError
             When the server cannot be reached.
         """
-        return self._run(flows.readiness(self._policy, model, version, timeout_s))
+        return self._run(flows.readiness(self._policy, model, str(version), timeout_s))
 
     def wait_ready(
-        self, model: str = "", *, version: str = "", timeout_s: float | None = None
+        self, model: str = "", *, version: str | int = "", timeout_s: float | None = None
     ) -> None:
         """Wait until a model is ready, or the server where no name is given.
 
@@ -222,7 +222,7 @@ class Client:
         DeadlineError
             When the time is over first.
         """
-        self._run(flows.waited(self._policy, model, version, timeout_s))
+        self._run(flows.waited(self._policy, model, str(version), timeout_s))
 
     def close(self) -> None:
         """Close the connection; calls under way end as CANCELLED, a second close does nothing."""

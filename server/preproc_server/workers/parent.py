@@ -121,13 +121,15 @@ class Parent:
         try:
             self._held = Port(settings.host, settings.port)
         except OSError as error:
-            raise listen_error("port", settings.port, error) from error
+            raise listen_error("port", settings.host, settings.port, error) from error
         self.port = self._held.number
         if settings.metrics_port is not None:
             try:
                 self._page = Page(self._board, settings.host, settings.metrics_port)
             except OSError as error:
-                raise listen_error("metrics_port", settings.metrics_port, error) from error
+                raise listen_error(
+                    "metrics_port", settings.host, settings.metrics_port, error
+                ) from error
             self.metrics_port = self._page.port
 
     def _prove(self) -> None:
