@@ -13,6 +13,8 @@ from rich.table import Table
 
 from preproc.runtime.machine import machine
 
+MANY_TIMES: Final = 30
+"""How many times higher the highest bar is than the lowest, where powers of ten show more."""
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 
 
@@ -41,7 +43,7 @@ def write(name: str, results: Any) -> None:
 
 
 def bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]], unit: str) -> None:
-    """Draw a group of bars a pipeline, on a scale of powers of ten."""
+    """Draw a group of bars a pipeline, on a scale of powers of ten where they differ much."""
     from matplotlib.figure import Figure  # noqa: PLC0415  # slow to import
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
@@ -51,11 +53,15 @@ def bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]], unit:
     for at, key in enumerate(names):
         heights = [group.get(key, 0) for group in groups.values()]
         drawn = axes.bar([x + at * width for x in range(len(groups))], heights, width, label=key)
-        axes.bar_label(drawn, [f"{height:.3g}" if height else "" for height in heights], fontsize=7)
+        axes.bar_label(drawn, [_text(height) if height else "" for height in heights], fontsize=7)
     middle = 0.4 - width / 2
     axes.set_xticks([x + middle for x in range(len(groups))], list(groups))
-    axes.set_yscale("log")
-    axes.set_ylim(top=axes.get_ylim()[1] * 4)  # room for the legend
+    heights = [height for group in groups.values() for height in group.values() if height]
+    if max(heights) > MANY_TIMES * min(heights):
+        axes.set_yscale("log")
+        axes.set_ylim(top=axes.get_ylim()[1] * 4)  # room for the legend
+    else:
+        axes.set_ylim(top=axes.get_ylim()[1] * 1.15)
     axes.set_ylabel(unit)
     axes.set_title(title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

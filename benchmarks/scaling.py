@@ -114,6 +114,7 @@ def main() -> None:
         end = slope(found)
         lines += [{**line, "slope": end if line is found[-1] else ""} for line in found]
         axes.loglog([line["size"] for line in found], [line["us"] for line in found], "o-")
+        axes.set_ylim(10, max(1000, 2 * found[-1]["us"]))  # so that what is flat looks flat
         axes.set_xlabel(kind)
         axes.set_ylabel("microseconds a call")
         axes.set_title(f"{kind}: slope {end:.2f} at the end", loc="left", fontsize=10)
