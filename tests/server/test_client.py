@@ -149,6 +149,25 @@ def test_a_bad_batch_does_not_travel(client: Client, batch: Columns) -> None:
     assert str(caught.value) == "field 'age': expected dtype float64, got float32"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (
+            {"parameters": {"a": [1]}},
+            "parameter 'a': expected one of bool, int, float, str, got list",
+        ),
+        ({"frame": "xx"}, "frame: expected one of pandas, polars, pyarrow, got 'xx'"),
+    ],
+    ids=["parameters", "frame"],
+)
+def test_what_cannot_be_sent_or_given_is_not_asked_for(
+    client: Client, batch: Columns, wanted: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match="expected") as caught:
+        client.predict("tiny", batch, **wanted)
+    assert str(caught.value) == message
+
+
 def test_text_that_utf8_does_not_hold_does_not_travel(client: Client, batch: Columns) -> None:
     batch["city"][1] = "\udcff"
     with pytest.raises(SignatureError) as caught:

@@ -173,9 +173,10 @@ def predicted(
 
     Raises
     ------
-    SignatureError, ServerError
+    SignatureError, ServerError, ValueError
         As `Client.predict` does.
     """
+    messages.check_wanted(batch, frame)
     deadline = policy.deadline(timeout_s)
     at = (batch.model, batch.version)
     contract = yield from known(policy, contracts, *at, deadline)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import narwhals as nw
 from grpc import StatusCode
@@ -59,6 +59,16 @@ class Batch:
     def is_repeatable(self) -> bool:
         """Whether a second call changes nothing, as it does within a sequence."""
         return "sequence_id" not in (self.parameters or {})
+
+
+def check_wanted(batch: Batch, frame: str | None) -> None:
+    """Raise `ValueError` for a parameter that does not travel, or a frame that is not known."""
+    for name, value in (batch.parameters or {}).items():
+        if type(value) not in _KINDS:
+            known, got = ", ".join(kind.__name__ for kind in _KINDS), type(value).__name__
+            raise ValueError(f"parameter {name!r}: expected one of {known}, got {got}")
+    if frame is not None and frame not in get_args(Frame):
+        raise ValueError(f"frame: expected one of {', '.join(get_args(Frame))}, got {frame!r}")
 
 
 def columns_in(data: Any, signature: Signature) -> dict[str, NDArray[Any]]:

@@ -155,6 +155,8 @@ class Client:
         ------
         SignatureError
             When columns, dtypes or shapes differ from the contract; they were not sent.
+        ValueError
+            For a parameter of another type, or a frame of another library.
         ServerError
             One of its branch in `preproc_server.client.errors`, when the server refuses rows, is
             not ready, or cannot be reached.
