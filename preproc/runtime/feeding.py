@@ -101,12 +101,12 @@ def frame_of(data: Any) -> nw.DataFrame[Any]:
     SignatureError
         When two names are the same as text.
     """
-    names = getattr(data, "columns", ())
-    if hasattr(data, "set_axis") and not all(isinstance(name, str) for name in names):
+    if hasattr(data, "set_axis"):
+        names = list(data.columns)
         texts = [str(name) for name in names]
         if len(set(texts)) < len(texts):
-            raise SignatureError("", f"expected names that differ as text, got {list(names)}")
-        data = data.set_axis(texts, axis=1)
+            raise SignatureError("", f"expected names that differ as text, got {names}")
+        data = data if texts == names else data.set_axis(texts, axis=1)
     return nw.from_native(data, eager_only=True)
 
 
@@ -239,6 +239,8 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
         is_number = series.dtype.is_numeric() or series.dtype == nw.Boolean
         if is_number and (is_whole or is_nullable_number(series)):
             return _with_nan(column.name, series)
+    if column is not None and column.null is None and is_nullable_number(series):
+        _check_nulls(column, series)
     values = series.to_numpy()
     if column is None or not column.is_text or values.dtype.kind not in "OUT":
         return values
@@ -249,6 +251,14 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
         values[nulls] = NULL_TOKENS[column.null or "none"]
         return values
     return with_tokens(column.name, values)
+
+
+def _check_nulls(column: Column, series: nw.Series[Any]) -> None:
+    """Raise `SignatureError` for a null among whole numbers, none of which stands for it."""
+    nulls = series.is_null().to_numpy()
+    if nulls.any() and column.dtype.startswith(("int", "uint", "bool")):
+        problem = "expected a value, got null; the column has no null"
+        raise SignatureError(column.name, f"row {int(nulls.argmax())}: {problem}")
 
 
 def _from_array(name: object, values: Any, column: Column | None) -> NDArray[Any]:

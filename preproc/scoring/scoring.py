@@ -142,8 +142,8 @@ class _Work:
             raise RefusedRows(rows, error.columns, error.rules) from None
         except SignatureError as error:
             last = start + part.num_rows - 1
-            where = f"{error.problem}; look at rows {start} to {last}"
-            raise SignatureError(error.field, where) from error
+            where = f"in rows {start} to {last}"
+            raise SignatureError(error.field, f"{where}: {error.problem}") from error
         finally:
             self.sessions.put(session)
         columns = [part.column(name) for name in self.keep]

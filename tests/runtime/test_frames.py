@@ -149,3 +149,26 @@ def test_a_column_that_is_not_plain_leaves_the_others_quick() -> None:
 def test_names_that_are_no_text_or_occur_twice_are_left_to_narwhals() -> None:
     assert plain_columns(pd.DataFrame({1: [1.0]}), {}) == {}
     assert plain_columns(pd.DataFrame([[1.0, 2.0]], columns=["x", "x"]), {}) == {}
+
+
+def test_columns_of_one_name_are_refused() -> None:
+    frame = pd.DataFrame([[1.0, 2.0]], columns=["x", "x"])
+    with pytest.raises(SignatureError) as caught:
+        columns_of(frame, Signature("frame", (Column("x", "float64"),)))
+    assert str(caught.value) == "batch: expected names that differ as text, got ['x', 'x']"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"x": pd.Series([1, None, None], dtype="Int64")}),
+        pl.DataFrame({"x": [1, None, None]}),
+        pl.DataFrame({"x": [1, None, None]}).to_arrow(),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_a_null_of_whole_numbers_is_told_as_one(frame: Any) -> None:
+    with pytest.raises(SignatureError) as caught:
+        columns_of(frame, Signature("frame", (Column("x", "int64"),)))
+    problem = "row 1: expected a value, got null; the column has no null"
+    assert str(caught.value) == f"field 'x': {problem}"

@@ -210,7 +210,10 @@ def with_hole(table: pa.Table) -> pa.Table:
         (
             with_hole,
             [],
-            "field 'visits': expected dtype int64, got float64; look at rows 64 to 127",
+            (
+                "field 'visits': in rows 64 to 127: row 36: expected a value, got null; "
+                "the column has no null"
+            ),
         ),
         (
             lambda table: table.append_column("city", table["plan"]),
