@@ -167,7 +167,7 @@ def read_contract(path: str | os.PathLike[str]) -> Contract:
         When it is missing, no JSON, of another format, or holds other keys.
     """
     file = Path(path) / "contract.json"
-    if not file.exists():
+    if not file.exists() and not file.with_name("model.onnx").exists():
         problem = "expected a file, got No such file or directory"
         raise ArtifactError(file, f"{problem}; name a version's folder, such as models/late/1")
     return contract_from_json(read_json(file), file)

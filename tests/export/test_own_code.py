@@ -29,7 +29,8 @@ def _exported(step: Any, folder: Path, columns: list[str] = NUMBERS) -> Artifact
 def salted(frame: pd.DataFrame) -> Any:
     """Add what the order of a set of words says, which a trace takes for a constant."""
     words = {str(number) for number in range(200)}
-    return frame.to_numpy() + sum(at * int(word) for at, word in enumerate(words)) / 1e6
+    told = sum(at * int(word) for at, word in enumerate(words))
+    return frame.to_numpy() + (told - 1_980_050) / 1e4  # some units from one order to another
 
 
 def test_the_order_of_a_set_that_a_trace_takes_for_a_constant_refuses_the_export(
