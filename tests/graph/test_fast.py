@@ -14,7 +14,7 @@ from preproc.graph import GraphBuilder, fast, logistic, pack, restructure
 from preproc.graph.scores import by_one_sigmoid
 from preproc.graph.view import View
 from preproc.signature import Column, Output
-from tests.graph.test_fusion import answers, drawn, fitted
+from tests.graph.fusing import answers, drawn, fitted
 
 MODELS: Mapping[str, Any] = {
     "logistic": LogisticRegression(),
