@@ -1,6 +1,6 @@
 """Pipelines whose graphs are fused, rows that go to extremes, and bits compared."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from preproc.graph.view import View
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 
 WORDS, OTHERS = ("a", "b", "c", "d"), ("b", "a", "e")
@@ -46,6 +47,13 @@ def fitted(model: Any, numbers: int = 3) -> tuple[Any, pd.DataFrame]:
     score = frame["n1"].fillna(0) + 2 * (frame["one"] == "a") - (frame["two"] == "b")
     target = np.digitize(score, [0.5, 2.0]) if getattr(model, "max_depth", 0) == 4 else score > 1
     return make_pipeline(prepare, model).fit(frame, np.asarray(target, int)), frame
+
+
+def dense(model: Any, numbers: int) -> tuple[Any, pd.DataFrame]:
+    """Fit on numbers alone, which are multiplied as BLAS does."""
+    frame = table(60, numbers).drop(columns=["one", "two"])
+    target = frame["n1"].fillna(0) > 1
+    return make_pipeline(SimpleImputer(), StandardScaler(), model).fit(frame, target), frame
 
 
 MODELS: Mapping[str, Any] = {
@@ -79,6 +87,18 @@ def assert_same_bits(want: Mapping[str, NDArray[Any]], got: Mapping[str, NDArray
             np.testing.assert_array_equal(got[name], expected)
 
 
+def other_numbers(run: Callable[[View], None]) -> Callable[[View], None]:
+    """Let a pass take numbers that are a thousandth larger."""
+
+    def spoiled(view: View) -> None:
+        before = set(view.constants)
+        run(view)
+        for name in set(view.constants) - before:
+            view.constants[name] = view.constants[name] * np.array(1.001)
+
+    return spoiled
+
+
 def drawn() -> dict[str, NDArray[Any]]:
     draw = np.random.default_rng(1)
     numbers = draw.normal(size=(500, 3)) * 10.0 ** draw.integers(-8, 4, (500, 3))
@@ -86,3 +106,11 @@ def drawn() -> dict[str, NDArray[Any]]:
     numbers.flat[where] = draw.choice(EXTREMES, len(where))
     words = draw.choice(ANY_WORD, (500, 2)).astype(object)
     return {"packed_float64": numbers, "packed_string": words}
+
+
+def drawn_long(width: int) -> dict[str, NDArray[Any]]:
+    """Draw rows for `dense`; every third has a number that goes to extremes."""
+    numbers = table(300, width).drop(columns=["one", "two"]).to_numpy(copy=True)
+    draw = np.random.default_rng(2)
+    numbers[::3][np.arange(100), draw.integers(0, width, 100)] = draw.choice(EXTREMES, 100)
+    return {"packed_float64": numbers}

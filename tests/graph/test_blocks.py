@@ -22,7 +22,7 @@ Product = Callable[[Scope, str, Matrix], str]
 
 SHAPES: Final = (
     *((300, 1), (512, 1), (2003, 1), (2048, 1), (2050, 1), (4096, 1), (6001, 1)),
-    *((257, 2), (300, 32), (512, 3), (513, 32), (700, 2), (2000, 32)),
+    *((257, 2), (300, 32), (512, 3), (513, 32), (700, 2), (2000, 16), (2000, 17), (2000, 32)),
 )
 NUMPY: Final = """
 import sys
@@ -117,6 +117,7 @@ def test_a_row_alone_has_its_bits_of_a_batch(shape: tuple[int, int]) -> None:
         (vector_product, "_BLOCK", 4096, (4096, 1)),
         (products, "BLOCK", 128, (513, 32)),
         (products, "_cuts", lambda _: [512, 700], (700, 2)),
+        (products, "_ALIKE", range(2, 33), (2000, 16)),
     ],
 )
 def test_other_blocks_are_seen(
@@ -137,10 +138,12 @@ def test_other_blocks_are_seen(
     ("columns", "widths", "count"),
     [
         (1, (20, 300, 512), 4),
-        (1, (600, 2000, 2048), 6),
-        (1, (5000, 10_000), 19),
+        (1, (600, 2000, 2048), 5),
+        (1, (5000, 10_000), 7),
+        (2, (20, 256), 1),
         (2, (300, 508, 512), 5),
         (2, (600, 2000, 5000, 10_000), 12),
+        (20, (300, 508, 600, 2000, 5000, 10_000), 5),
     ],
 )
 def test_nodes_do_not_grow_with_blocks(columns: int, widths: tuple[int, ...], count: int) -> None:

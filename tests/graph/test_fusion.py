@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -29,7 +29,18 @@ from preproc.graph.fusion.gates import gates_of
 from preproc.graph.fusion.origins import Origin, Step
 from preproc.graph.view import View
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
-from tests.graph.fusing import ANY_WORD, EXTREMES, MODELS, answers, assert_same_bits, drawn, fitted
+from tests.graph.fusing import (
+    ANY_WORD,
+    EXTREMES,
+    MODELS,
+    answers,
+    assert_same_bits,
+    dense,
+    drawn,
+    drawn_long,
+    fitted,
+    other_numbers,
+)
 
 PASSES: Mapping[str, Callable[[View], None]] = {**STRUCTURE, **DETAILS}
 
@@ -37,6 +48,12 @@ PASSES: Mapping[str, Callable[[View], None]] = {**STRUCTURE, **DETAILS}
 @pytest.fixture(scope="module")
 def graphs() -> dict[str, onnx.ModelProto]:
     return {name: pack(convert(*fitted(model)).model).model for name, model in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def long_rows() -> dict[str, onnx.ModelProto]:
+    models = {"long logistic": LogisticRegression(), "long ridge": Ridge()}
+    return {name: pack(convert(*dense(m, 600)).model).model for name, m in models.items()}
 
 
 def feeds_of(rows: list[list[float]], words: list[list[str]]) -> dict[str, NDArray[Any]]:
@@ -70,7 +87,27 @@ CHANGED_BY = {
 def test_a_pass_changes_the_graph_and_no_bit(
     name: str, graphs: Mapping[str, onnx.ModelProto]
 ) -> None:
-    model = graphs[CHANGED_BY[name]]
+    assert_changed_and_alike(graphs[CHANGED_BY[name]], name, drawn())
+
+
+@pytest.mark.parametrize("model", ["long logistic", "long ridge"])
+def test_the_last_sum_of_long_rows_takes_along_what_follows(
+    model: str, long_rows: Mapping[str, onnx.ModelProto]
+) -> None:
+    assert_changed_and_alike(long_rows[model], "sums_of_pairs", drawn_long(600))
+
+
+def test_a_last_sum_of_other_numbers_is_seen(
+    long_rows: Mapping[str, onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PASSES, "sums_of_pairs", other_numbers(PASSES["sums_of_pairs"]))
+    with pytest.raises(AssertionError, match="probabilities"):
+        assert_changed_and_alike(long_rows["long logistic"], "sums_of_pairs", drawn_long(600))
+
+
+def assert_changed_and_alike(
+    model: onnx.ModelProto, name: str, feeds: Mapping[str, NDArray[Any]]
+) -> None:
     for each, run in PASSES.items():
         view = View.of(model)
         run(view)
@@ -79,11 +116,11 @@ def test_a_pass_changes_the_graph_and_no_bit(
             break
         model = changed
     assert list(changed.graph.node) != list(model.graph.node)
-    assert_same_bits(answers(model, drawn()), answers(changed, drawn()))
+    assert_same_bits(answers(model, feeds), answers(changed, feeds))
 
 
 def test_every_pass_is_tried() -> None:
-    assert set(CHANGED_BY) == set(PASSES)
+    assert {*CHANGED_BY, "sums_of_pairs"} == set(PASSES)
 
 
 @settings(max_examples=60, deadline=None)
@@ -268,9 +305,12 @@ def test_a_power_of_zero_would_lose_its_sign_without_a_mean(
         assert_same_bits(answers(model, feeds), answers(fuse(model), feeds))
 
 
-def test_nodes_do_not_grow_with_columns() -> None:
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), Ridge(), GradientBoostingClassifier(n_estimators=5)]
+)
+def test_nodes_do_not_grow_with_columns(model: Any) -> None:
     counts = [
-        len(fuse(pack(convert(*fitted(LogisticRegression(), numbers)).model).model).graph.node)
-        for numbers in (20, 400)
+        len(fuse(pack(convert(*dense(model, numbers)).model).model).graph.node)
+        for numbers in (20, 400, 2000)
     ]
-    assert counts[0] == counts[1]
+    assert counts == [counts[0]] * 3

@@ -11,7 +11,7 @@ from preproc.export import export_pipeline
 from preproc.graph.fusion import DETAILS, STRUCTURE
 from preproc.graph.view import View
 from preproc.runtime import open_session, prove
-from tests.graph.fusing import MODELS, fitted
+from tests.graph.fusing import MODELS, fitted, other_numbers
 
 
 @pytest.fixture(scope="module")
@@ -85,18 +85,6 @@ def other_sign(run: Callable[[View], None]) -> Callable[[View], None]:
         run(view)
         for node in view.nodes.values():
             node.op_type = {"Sign": "Neg"}.get(node.op_type, node.op_type)
-
-    return spoiled
-
-
-def other_numbers(run: Callable[[View], None]) -> Callable[[View], None]:
-    """Let a pass take numbers that are a thousandth larger."""
-
-    def spoiled(view: View) -> None:
-        before = set(view.constants)
-        run(view)
-        for name in set(view.constants) - before:
-            view.constants[name] = view.constants[name] * np.array(1.001)
 
     return spoiled
 

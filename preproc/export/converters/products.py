@@ -23,6 +23,8 @@ from preproc.graph import exponential, ordered_sum, paired_sum
 
 BLOCK: Final = 256
 """Summands that BLAS adds in one go; what they come to is added to that of those before."""
+_ALIKE: Final = range(17, 33)
+"""Columns for which ``MatMul`` does the same: its blocks are longer for fewer, shorter for more."""
 MAX_CELLS: Final = 2048
 """Products a row that a sparse product holds at once."""
 _MARGIN: Final = 1 + 1e-9
@@ -58,25 +60,25 @@ def columns_of(scope: Scope, value: str, start: int, stop: int, count: int) -> s
     return scope.op("Slice", value, np.array([start]), np.array([stop]), np.array([1]))
 
 
-def last_sum(scope: Scope, parts: str, blocks: int) -> str:
-    """Add the parts of a value (blocks, n, columns) one after the other; give (n, columns)."""
-    sums = scope.op("CumSum", parts, np.array(0))
-    return scope.op("Gather", sums, np.array(blocks - 1), axis=0)
-
-
 def _dense_product(scope: Scope, value: str, weights: Matrix) -> str:
-    """Multiply whole blocks side by side, then what is left: nodes do not grow with blocks."""
+    """Multiply whole blocks, then what is left: nodes do not grow with blocks.
+
+    Where ``MatMul`` has other blocks, they are multiplied side by side.
+    """
     count = len(weights)
     if count <= BLOCK:
         return scope.op("MatMul", value, weights)
     cuts = _cuts(count)
+    if weights.shape[1] in _ALIKE:
+        cuts = [0, *(cuts[1:] or cuts)]
     sums = []
     if blocks := cuts[0] // BLOCK:
         whole = columns_of(scope, value, 0, cuts[0], count)
         whole = scope.op("Reshape", whole, np.array([0, blocks, BLOCK]))
         whole = scope.op("Transpose", whole, perm=[1, 0, 2])
         parts = scope.op("MatMul", whole, weights[: cuts[0]].reshape(blocks, BLOCK, -1))
-        sums = [last_sum(scope, parts, blocks)]
+        running = scope.op("CumSum", parts, np.array(0))
+        sums = [scope.op("Gather", running, np.array(blocks - 1), axis=0)]
     for start, stop in pairwise(cuts):
         part = columns_of(scope, value, start, stop, count)
         sums.append(scope.op("MatMul", part, weights[start:stop]))

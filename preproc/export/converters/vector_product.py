@@ -15,12 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.export.converters.products import columns_of, last_sum, product
+from preproc.export.converters.products import columns_of, product
 from preproc.export.scope import Scope
 
 _LANES: Final = 4
 _LONGEST: Final = 512
 """Summands that one ``MatMul`` adds in order, where it has few columns."""
+_WIDEST: Final = 8
+"""Blocks whose halves are so few columns."""
 _BLOCK: Final = _LANES * _LONGEST
 """Summands that BLAS adds in one go; what they come to is added to that of those before."""
 _FUSED: Final = ((), (0,), (1, 0), (1, 0, 2))
@@ -56,7 +58,8 @@ def vector_product(
     if is_short:
         head = _of_finite(scope, value, weights, whole)
     else:
-        head = _of_lanes(scope, value, weights[:whole], count) if whole else ""
+        add = _of_finite_lanes if is_finite and count < _WIDEST * _BLOCK else _of_lanes
+        head = add(scope, value, weights[:whole], count) if whole else ""
     if not rest or (is_short and rest == 1):
         return head
     order = [whole + at for at in _FUSED[rest]]
@@ -93,6 +96,31 @@ def _of_finite(scope: Scope, value: str, weights: NDArray[np.float64], whole: in
     return scope.op("MatMul", sums, last)
 
 
+def _of_finite_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
+    """Add a multiple of four summands, the first of `count`, in four running sums a block.
+
+    ``MatMul`` begins anew with each block of a lane, whose sum has a column of its own for each
+    half: of the lanes and blocks that it adds, only two of one block are not zero.
+    """
+    blocks = -(-len(weights) // _BLOCK)
+    lanes = _lanes_of(scope, columns_of(scope, value, 0, len(weights), count), len(weights))
+    at = np.arange(len(weights))
+    halves = np.zeros((_LANES, len(weights) // _LANES, 2 * blocks))
+    halves[at % _LANES, at // _LANES, at // _BLOCK * 2 + at % 2] = weights
+    sums = scope.op("ReduceSum", scope.op("MatMul", lanes, halves), np.array([0]), keepdims=0)
+    if blocks == 1:
+        return scope.op("ReduceSum", sums, np.array([1]), keepdims=1)
+    pairs = scope.op("Reshape", sums, np.array([0, blocks, 2]))
+    sums = scope.op("ReduceSum", pairs, np.array([2]), keepdims=0)
+    return scope.op("MatMul", sums, np.ones((blocks, 1)))
+
+
+def _lanes_of(scope: Scope, value: str, count: int) -> str:
+    """Lay every fourth column side by side, (n, count) to (4, n, count / 4)."""
+    lanes = scope.op("Reshape", value, np.array([0, count // _LANES, _LANES]))
+    return scope.op("Transpose", lanes, perm=[2, 0, 1])
+
+
 def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int) -> str:
     """Add a multiple of four summands, the first of `count`, in four running sums a block.
 
@@ -114,8 +142,7 @@ def _of_blocks(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
     """
     blocks = len(weights) // _BLOCK
     shape = [2, 2, -1, 1]
-    lanes = scope.op("Reshape", value, np.array([0, len(weights) // _LANES, _LANES]))
-    lanes = scope.op("Transpose", lanes, perm=[2, 0, 1])
+    lanes = _lanes_of(scope, value, len(weights))
     column = np.ascontiguousarray(weights.reshape(-1, _LANES).T[:, :, np.newaxis])
     if blocks > 1:
         # To move one axis, then blocks as a whole, takes half the time of both at once, or less.
@@ -127,4 +154,7 @@ def _of_blocks(scope: Scope, value: str, weights: NDArray[np.float64]) -> str:
     pairs = scope.op("Reshape", scope.op("MatMul", lanes, column), np.array(shape))
     halves = scope.op("ReduceSum", pairs, np.array([0]), keepdims=0)
     sums = scope.op("ReduceSum", halves, np.array([0]), keepdims=0)
-    return last_sum(scope, sums, blocks) if blocks > 1 else sums
+    if blocks <= 1:
+        return sums
+    sums = scope.op("CumSum", sums, np.array(0))
+    return scope.op("Gather", sums, np.array(blocks - 1), axis=0)

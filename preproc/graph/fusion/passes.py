@@ -16,6 +16,7 @@ from preproc.graph.fusion.leftovers import (
     without_copies,
 )
 from preproc.graph.fusion.logarithms import plain_logarithms
+from preproc.graph.fusion.pairs import sums_of_pairs
 from preproc.graph.fusion.products import weights_by_word
 from preproc.graph.fusion.ranks import numbers_beside_columns
 from preproc.graph.fusion.refusals import short_refusals
@@ -35,6 +36,7 @@ STRUCTURE: Final[Mapping[str, Callable[[View], None]]] = {
 """Name → pass, in the order in which they run: what the graph computes with."""
 DETAILS: Final[Mapping[str, Callable[[View], None]]] = {
     "plain_logarithms": plain_logarithms,
+    "sums_of_pairs": sums_of_pairs,
     "single_columns": single_columns,
     "numbers_beside_columns": numbers_beside_columns,
     "without_copies": without_copies,
