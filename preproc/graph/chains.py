@@ -11,11 +11,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from preproc.graph.products import chain_of, summing_steps, weights_of
 from preproc.graph.view import View, attributes_of
 
 Matrix = NDArray[np.float64]
 
 _LINEAR: Final = frozenset(["Add", "Gather", "MatMul", "Sub"])
+_APART: Final = frozenset(["Slice", "Transpose"])
 _ROWS_AND_COLUMNS: Final = 2
 
 
@@ -36,6 +38,26 @@ class _Linear:
     shift: Matrix
     products: int
     cells: int
+
+
+def whole_products(view: View) -> None:
+    """Multiply at once where the exact form takes a long row apart, as BLAS does.
+
+    A column that is cut away may hold anything, so no column may be left out.
+    """
+    summing = summing_steps(view)
+    seen: set[str] = set()
+    for name in reversed(list(view.nodes)):
+        chain = None if name in seen else chain_of(view, name, summing)
+        if chain is None:
+            continue
+        seen.update(chain.nodes)
+        operators = {node.op_type for node in chain.nodes.values()}
+        if len(chain.ends) > 1 or operators.isdisjoint(_APART):
+            continue
+        ((value, weights),) = weights_of(view, chain).items()
+        if "Slice" not in operators or weights.any(axis=1).all():
+            view.replace(view.nodes[name], "MatMul", [value, view.constant(weights)])
 
 
 def joined_products(view: View) -> None:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from preproc.graph.crossings import WHOLE
 from preproc.graph.device import Device, Rule, Value
-from preproc.graph.products import product_of
+from preproc.graph.products import chain_of, weights_of
 
 
 def linear(rule: Rule) -> Rule:
@@ -15,11 +15,11 @@ def linear(rule: Rule) -> Rule:
 
 
 def _product(device: Device, node: onnx.NodeProto) -> Value | None:
-    found = product_of(device.view, node.output[0], device.summing)
-    if found is None:
+    chain = chain_of(device.view, node.output[0], device.summing)
+    if chain is None:
         return None
     sums, has_nan = [], False
-    for name, weights in found.items():
+    for name, weights in weights_of(device.view, chain).items():
         hot = _hot(device, node, name, weights)
         if hot is None:
             source = device.value(name)

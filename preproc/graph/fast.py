@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from preproc.graph.builder import MARK
-from preproc.graph.chains import joined_products
+from preproc.graph.chains import joined_products, whole_products
 from preproc.graph.exponential import FALLING
 from preproc.graph.gemms import closed_products
 from preproc.graph.scores import by_one_sigmoid
@@ -53,6 +53,7 @@ def fast(public: onnx.ModelProto, float32: Collection[str] = ()) -> onnx.ModelPr
         if ordered is not None:
             value, weights = ordered
             view.replace(node, "MatMul", [value, view.constant(weights.reshape(-1, 1))])
+    whole_products(view)
     joined_products(view)
     for node in list(view.nodes.values()):
         if node.op_type == "MatMul":

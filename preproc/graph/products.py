@@ -6,6 +6,7 @@ out exactly: a unit row leaves one weight, times one, plus zeros.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,8 @@ _MOVES: Final = frozenset(["Gather", "Reshape", "Slice", "Squeeze", "Transpose",
 """A step may share these with another one that chooses alike."""
 _SCALES: Final = frozenset(["Div", "Mul"])
 _JOINS: Final = frozenset(["Add", "Concat", "Neg", "Sub"])
+_AT_ONCE: Final = 256
+"""Unit rows that are asked at once: of thousands of columns all would fill the memory."""
 
 
 def summing_steps(view: View) -> Mapping[str, frozenset[str]]:
@@ -41,10 +44,27 @@ def summing_steps(view: View) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def product_of(
-    view: View, root: str, summing: Mapping[str, frozenset[str]]
-) -> Mapping[str, NDArray[np.float64]] | None:
-    """Read a value as a sum of products of others with constants.
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Nodes of a step whose last value is linear in others.
+
+    Attributes
+    ----------
+    root
+        The last value, of shape (n, columns).
+    nodes
+        Value → the node that makes it, in order; the root's comes last.
+    ends
+        Value (n, width), float64, that the chain begins with → width.
+    """
+
+    root: str
+    nodes: Mapping[str, onnx.NodeProto]
+    ends: Mapping[str, int]
+
+
+def chain_of(view: View, root: str, summing: Mapping[str, frozenset[str]]) -> Chain | None:
+    """Follow a value back as far as its step is linear.
 
     Parameters
     ----------
@@ -57,14 +77,13 @@ def product_of(
 
     Returns
     -------
-    Mapping or None
-        Value (n, width) → its weights, float64 (width, columns); None where no sum is made on
-        the way within the step, or a shape is not known.
+    Chain or None
+        None where no sum is made on the way within the step, or a shape is not known.
     """
     step = step_of(view.nodes[root])
     if step not in summing.get(root, ()):
         return None
-    nodes: list[onnx.NodeProto] = []
+    nodes: dict[str, onnx.NodeProto] = {}
     ends: dict[str, int] = {}
     waiting, seen = [root], set()
     while waiting:
@@ -77,13 +96,48 @@ def product_of(
         if node is None or not is_here or not _is_linear(view, node):
             ends[name] = view.widths.get(name, 0)
         else:
-            nodes.append(node)
+            nodes[name] = node
             waiting += [item for item in node.input if item not in view.constants]
     is_known = all(ends.values()) and view.widths.get(root, 0)
     is_float = all(view.kinds[name] == onnx.TensorProto.DOUBLE for name in ends)
-    if not is_known or not is_float:
-        return None
-    return _probed(view, root, nodes, ends)
+    return Chain(root, _ordered(root, nodes), ends) if is_known and is_float else None
+
+
+def weights_of(view: View, chain: Chain) -> Mapping[str, NDArray[np.float64]]:
+    """Ask a chain what it makes of the unit rows of each of its beginnings.
+
+    Returns
+    -------
+    Mapping
+        Value (n, width) → its weights, float64 (width, columns).
+    """
+    constants = {n for node in chain.nodes.values() for n in node.input if n in view.constants}
+    kind, root = onnx.TensorProto.DOUBLE, chain.root
+    graph = helper.make_graph(
+        list(chain.nodes.values()),
+        "chain",
+        [
+            helper.make_tensor_value_info(name, kind, [None, width])
+            for name, width in chain.ends.items()
+        ],
+        [helper.make_tensor_value_info(root, kind, None)],
+        [numpy_helper.from_array(view.constants[name], name) for name in sorted(constants)],
+    )
+    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # 12 MB that a server never needs
+
+    run = ReferenceEvaluator(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    )
+    weights = {}
+    for end, width in chain.ends.items():
+        found: list[NDArray[np.float64]] = []
+        for start in range(0, width, _AT_ONCE):
+            units = np.eye(min(_AT_ONCE, width - start), width, start)
+            rows = {name: np.zeros((len(units), other)) for name, other in chain.ends.items()}
+            (made,) = run.run(None, {**rows, end: units})
+            found.append(np.asarray(made, np.float64))
+        weights[end] = np.concatenate(found)
+    return weights
 
 
 def _is_linear(view: View, node: onnx.NodeProto) -> bool:
@@ -95,34 +149,7 @@ def _is_linear(view: View, node: onnx.NodeProto) -> bool:
     return node.op_type in _SUMS | _MOVES | _SCALES and not any(moving[1:])
 
 
-def _probed(
-    view: View, root: str, nodes: list[onnx.NodeProto], ends: Mapping[str, int]
-) -> dict[str, NDArray[np.float64]]:
-    """Ask the chain what it makes of the unit rows of each of its beginnings."""
-    constants = {name for node in nodes for name in node.input if name in view.constants}
-    kind = onnx.TensorProto.DOUBLE
-    graph = helper.make_graph(
-        _ordered(root, {node.output[0]: node for node in nodes}),
-        "chain",
-        [helper.make_tensor_value_info(name, kind, [None, width]) for name, width in ends.items()],
-        [helper.make_tensor_value_info(root, kind, None)],
-        [numpy_helper.from_array(view.constants[name], name) for name in sorted(constants)],
-    )
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # 12 MB that a server never needs
-
-    run = ReferenceEvaluator(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    )
-    weights = {}
-    for end, width in ends.items():
-        rows = {name: np.zeros((width, other)) for name, other in ends.items()}
-        rows[end] = np.eye(width)
-        (found,) = run.run(None, rows)
-        weights[end] = np.asarray(found, np.float64)
-    return weights
-
-
-def _ordered(root: str, nodes: Mapping[str, onnx.NodeProto]) -> list[onnx.NodeProto]:
+def _ordered(root: str, nodes: Mapping[str, onnx.NodeProto]) -> dict[str, onnx.NodeProto]:
     """Put every node of a chain behind those that it takes from."""
     done: dict[str, onnx.NodeProto] = {}
     waiting = [root]
@@ -134,4 +161,4 @@ def _ordered(root: str, nodes: Mapping[str, onnx.NodeProto]) -> list[onnx.NodePr
         else:
             done.setdefault(name, nodes[name])
             waiting.pop()
-    return list(done.values())
+    return done
