@@ -22,7 +22,7 @@ _LANES: Final = 4
 _LONGEST: Final = 512
 """Summands that one ``MatMul`` adds in order, where it has few columns."""
 _WIDEST: Final = 8
-"""Blocks whose halves are so few columns."""
+"""Blocks whose halves are few enough columns for that, in pairs of lanes."""
 _BLOCK: Final = _LANES * _LONGEST
 """Summands that BLAS adds in one go; what they come to is added to that of those before."""
 _FUSED: Final = ((), (0,), (1, 0), (1, 0, 2))
