@@ -210,6 +210,16 @@ def test_a_rule_that_refuses_missing_numbers_is_asked_of_the_inputs_too() -> Non
     assert "IsInf" not in {node.op_type for node in fused.graph.node}
 
 
+def test_a_forest_on_numbers_alone_asks_its_rules_of_the_inputs() -> None:
+    model = pack(convert(*dense(RandomForestClassifier(5, random_state=0), 70)).model).model
+    fused, feeds = fuse(model), drawn_long(70)
+    feeds["packed_float64"][1::3][np.arange(4), np.arange(4)] = 1e38, 1e39, -1e41, 1e300
+    want = answers(model, feeds)
+    assert len(set(want["row_error"])) > 20
+    assert_same_bits(want, answers(fused, feeds))
+    assert "IsInf" not in {node.op_type for node in fused.graph.node}
+
+
 def test_numbers_meet_one_column_with_two_axes(graphs: Mapping[str, onnx.ModelProto]) -> None:
     view = View.of(fuse(graphs["logistic"]))
     met = [
@@ -306,7 +316,13 @@ def test_a_power_of_zero_would_lose_its_sign_without_a_mean(
 
 
 @pytest.mark.parametrize(
-    "model", [LogisticRegression(), Ridge(), GradientBoostingClassifier(n_estimators=5)]
+    "model",
+    [
+        LogisticRegression(),
+        Ridge(),
+        GradientBoostingClassifier(n_estimators=5),
+        RandomForestClassifier(5, random_state=0),
+    ],
 )
 def test_nodes_do_not_grow_with_columns(model: Any) -> None:
     counts = [

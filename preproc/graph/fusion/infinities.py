@@ -22,8 +22,7 @@ def infinite_in(view: View, part: str) -> tuple[str | None, bool]:
     plain = view.maker(part, "IsInf")
     if plain is not None:
         is_both = not attributes_of(plain)
-        is_double = view.kinds.get(plain.input[0]) == onnx.TensorProto.DOUBLE
-        return (plain.input[0] if is_both and is_double else None), False
+        return (plain.input[0] if is_both else None), False
     negated = view.maker(part, "Not")
     below = None if negated is None else view.maker(negated.input[0], "Less")
     size = None if below is None else view.maker(below.input[0], "Abs")
