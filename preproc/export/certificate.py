@@ -22,6 +22,8 @@ COMPLEMENT: Final = 2.3e-16
 """Absolute error of 1 - p that one rounding of p next to 1 explains (2^-52)."""
 SUMMANDS: Final = 2.0**-52
 """2 ULP of a summand, as a share of the largest that it can be."""
+MAX_SHOWN: Final = 10
+"""Names of columns in one line; the certificate has all."""
 ROUNDINGS: Final = 2.0**-50
 """Four roundings, as a share of the row's largest magnitude."""
 
@@ -152,9 +154,21 @@ def summary_of(name: str, certificate: Mapping[str, Any]) -> str:
             f"  {output:<{width}}  {100 * found['bitwise_share']:.3f} % bitwise, "
             f"max {found['max_ulp']} ULP, max {found['max_abs']:.2g} absolute{flips}"
         )
+    if certificate["unused"]:
+        lines.append(_unused_line(certificate["unused"]))
     if "monitor" in certificate:
         lines.append(_monitor_line(certificate["monitor"]))
     return "\n".join(lines)
+
+
+def _unused_line(columns: Sequence[str]) -> str:
+    """Say which columns callers must send for nothing, and how to have it otherwise."""
+    shown = ", ".join(map(repr, columns[:MAX_SHOWN]))
+    more = f" and {len(columns) - MAX_SHOWN} more" if len(columns) > MAX_SHOWN else ""
+    return (
+        f"  unused: no answer depends on {shown}{more}, yet every call must send them; drop them "
+        "before fit, and none has to"
+    )
 
 
 def _monitor_line(worth: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from preproc.export.oracle import Oracle
 from preproc.export.sampling import sample_rows
 from preproc.export.scope import Ground, Scope, Step
 from preproc.export.table import Table
-from preproc.graph import Doubt, GraphBuilder, pruned
+from preproc.graph import Doubt, GraphBuilder, pruned, unused_inputs
 from preproc.signature import Output, Signature
 
 SEED: Final = 0
@@ -50,6 +50,8 @@ class Graph:
         What was converted, in the order in which it finished.
     doubts
         Where scikit-learn's own answer is a matter of chance.
+    unused
+        Columns on which no answer depends, and no refusal of scikit-learn.
     """
 
     model: onnx.ModelProto
@@ -59,6 +61,7 @@ class Graph:
     answers: tuple[Answer, ...]
     steps: tuple[Step, ...]
     doubts: tuple[Doubt, ...]
+    unused: tuple[str, ...]
 
 
 def convert(
@@ -95,6 +98,7 @@ def convert(
         answers,
         tuple(scope.steps),
         builder.doubts,
+        unused_inputs(whole, [*builder.oracle_rules, *(answer.value for answer, _ in chosen)]),
     )
 
 

@@ -137,7 +137,7 @@ def export_pipeline(
     )
     checked = check_own_code(pipeline, X, y)
     proof = proof_of(pipeline, X, y, graph, contract)
-    certificate = {**proof.certificate, "check": checked}
+    certificate = {**proof.certificate, "check": checked, "unused": list(graph.unused)}
     if mode == "fast":
         with session_of(contract, graph.model, mode="fast") as session:
             certificate["fast"] = measure_fast(graph.model, session, proof.vectors)

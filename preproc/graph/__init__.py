@@ -19,7 +19,7 @@ from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
 from preproc.graph.picture import picture_of
 from preproc.graph.probe import expose
-from preproc.graph.pruning import pruned
+from preproc.graph.pruning import pruned, unused_inputs
 from preproc.graph.ranks import search_tree
 from preproc.graph.rounding import Approximate, bounds
 from preproc.graph.single import is_inside
@@ -84,4 +84,5 @@ __all__ = [
     "softmax",
     "tanh",
     "tree_sum",
+    "unused_inputs",
 ]

@@ -64,7 +64,7 @@ class GraphBuilder:
         self._initializers: list[onnx.TensorProto] = []
         self._counts: dict[str, int] = {}
         self._made: dict[Hashable, str] = {}
-        self._broken: list[str] = []
+        self._broken: list[tuple[str, Origin]] = []
         self._rules: list[Rule] = []
         self._doubts: list[Doubt] = []
         self._described: list[onnx.ValueInfoProto] = []
@@ -78,6 +78,11 @@ class GraphBuilder:
     def rules(self) -> tuple[Rule, ...]:
         """Rules so far, in pipeline order, numbered from 1."""
         return tuple(self._rules)
+
+    @property
+    def oracle_rules(self) -> tuple[str, ...]:
+        """Values, boolean (n, k), that tell which rows the oracle refuses."""
+        return tuple(value for value, origin in self._broken if origin == "oracle")
 
     def input(self, column: Column) -> str:
         """Declare a graph input of shape (n, width) and return its name."""
@@ -202,9 +207,9 @@ class GraphBuilder:
 
         What is refused already is not refused again.
         """
-        if broken in self._broken:
+        if broken in [value for value, _ in self._broken]:
             return
-        self._broken.append(broken)
+        self._broken.append((broken, origin))
         for column in columns:
             self._rules.append(Rule(len(self._rules) + 1, step, column, text, origin))
 
@@ -313,9 +318,10 @@ class GraphBuilder:
             rows = self.op("Shape", first, scope=scope, start=0, end=1)
             zero = np.zeros(1, np.int32)
             return self.op("ConstantOfShape", rows, scope=scope, value=zero)
-        broken = self._broken[0]
-        if len(self._broken) > 1:
-            broken = self.op("Concat", *self._broken, scope=scope, axis=1)
+        conditions = [value for value, _ in self._broken]
+        broken = conditions[0]
+        if len(conditions) > 1:
+            broken = self.op("Concat", *conditions, scope=scope, axis=1)
         numbers = np.arange(1, len(self._rules) + 1, dtype=np.int32).reshape(1, -1)
         worst = np.array(_NO_ERROR, np.int32)
         marked = self.op("Where", broken, numbers, worst, scope=scope)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from preproc.graph import GraphBuilder
+from preproc.graph import GraphBuilder, element_type, unused_inputs
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from preproc.signature import Column, Output
 
@@ -18,6 +18,21 @@ def test_what_is_refused_or_doubted_aside_does_not_count() -> None:
         graph.doubt(broken, step="b", text="aside")
     assert [rule.text for rule in graph.rules] == ["kept"]
     assert graph.doubts == ()
+
+
+def test_an_input_is_used_where_a_value_depends_on_its_cells() -> None:
+    graph = GraphBuilder()
+    x, y, rows = (graph.input(Column(name, "float64")) for name in ("x", "y", "rows"))
+    size = graph.op("Shape", rows, start=0, end=1)
+    value = graph.op("Add", x, graph.op("Cast", size, to=element_type("float64")))
+    broken = graph.op("IsNaN", y)
+    graph.refuse(broken, ["y"], step="a", text="NaN")
+    graph.refuse(graph.op("IsNaN", rows), ["rows"], step="a", text="ours", origin="contract")
+    model = graph.finish([(value, Output("out", "features", "float64", 1, None))])
+    assert graph.oracle_rules == (broken,)
+    assert unused_inputs(model, [value]) == ("y", "rows")
+    assert unused_inputs(model, [value, broken]) == ("rows",)
+    assert unused_inputs(model, [size]) == ()  # nothing would tell how many rows there are
 
 
 @pytest.mark.parametrize(
