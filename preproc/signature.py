@@ -5,7 +5,8 @@ reserved texts `NULL_NONE` and `NULL_NAN`. They begin with a zero byte: no data 
 accident, and data that does is refused.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import SignatureError
+from preproc.wording import counted
 
 NULL_NONE: Final = "\0none"
 NULL_NAN: Final = "\0nan"
@@ -178,25 +180,36 @@ class Signature:
         ------
         SignatureError
             At the first missing, extra, wrongly typed or wrongly shaped column, in the order of
-            the contract, and for a batch without rows, which scikit-learn refuses too.
+            the contract; then for columns of different lengths, and for a batch without rows,
+            which scikit-learn refuses too.
         """
         known = {column.name for column in self.columns}
         for name in batch:
             if name not in known:
                 raise SignatureError(str(name), "expected no such column, got one; leave it out")
-        rows: int | None = None
-        for column in self.columns:
-            got = _check_column(column, batch.get(column.name))
-            if rows is not None and got != rows:
-                raise SignatureError(column.name, f"expected {rows} rows, got {got}")
-            rows = got
-        if (rows or 0) < min_rows:
+        lengths = [_check_column(column, batch.get(column.name)) for column in self.columns]
+        rows = lengths[0] if lengths else 0
+        if lengths.count(rows) < len(lengths):
+            raise unequal_rows([column.name for column in self.columns], lengths)
+        if rows < min_rows:
             raise SignatureError("", "expected at least one row, got none")
-        return rows or 0
+        return rows
 
     def rule(self, number: int) -> Rule:
         """Look a rule up by the number that ``row_error`` holds."""
         return self.rules[number - 1]
+
+
+def unequal_rows(names: Sequence[str], lengths: Sequence[int]) -> SignatureError:
+    """Make the error for columns that differ in length: name the odd one where most agree."""
+    usual, agreeing = Counter(lengths).most_common(1)[0]
+    at = next(at for at, length in enumerate(lengths) if length != usual)
+    if 2 * agreeing > len(lengths):
+        problem = f"expected {counted(usual, 'row')}, as in most columns, got {lengths[at]}"
+        return SignatureError(names[at], problem)
+    other = lengths.index(usual)
+    first, second = (f"{lengths[spot]} in {names[spot]!r}" for spot in sorted((at, other)))
+    return SignatureError("", f"expected as many rows in each column, got {first} and {second}")
 
 
 def _check_column(column: Column, values: NDArray[Any] | None) -> int:

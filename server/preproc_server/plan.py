@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from preproc.errors import SignatureError
 from preproc.runtime import Prepared
 from preproc.runtime.layout import Layout
-from preproc.signature import NULL_TOKENS, ROW_ERROR, Column, Signature
+from preproc.signature import NULL_TOKENS, ROW_ERROR, Column, Signature, unequal_rows
 from preproc_server import wire
 from preproc_server.errors import WireError
 from preproc_server.pb import open_inference_pb2 as pb
@@ -216,7 +216,7 @@ def _usual_rows(plan: Plan, inputs: Sequence[pb.ModelInferRequest.InferInputTens
 
 def _rows(plan: Plan, inputs: Sequence[pb.ModelInferRequest.InferInputTensor]) -> int:
     """Check datatypes and shapes, inputs in the order of the contract; give the number of rows."""
-    rows: int | None = None
+    lengths: list[int] = []
     for column, tensor in zip(plan.columns, inputs, strict=True):
         if tensor.datatype != column.datatype.wire:
             known = wire.BY_WIRE.get(tensor.datatype)
@@ -226,12 +226,12 @@ def _rows(plan: Plan, inputs: Sequence[pb.ModelInferRequest.InferInputTensor]) -
         is_vector = len(shape) == 1 and column.width == 1
         if not (is_vector or shape[1:] == (column.width,)) or shape[0] < 0:
             raise SignatureError(column.name, f"expected shape (n, {column.width}), got {shape}")
-        if rows is not None and shape[0] != rows:
-            raise SignatureError(column.name, f"expected {rows} rows, got {shape[0]}")
-        rows = shape[0]
-    if not rows:
+        lengths.append(shape[0])
+    if lengths.count(lengths[0]) < len(lengths):
+        raise unequal_rows(plan.names, lengths)
+    if not lengths[0]:
         raise SignatureError("", "expected at least one row, got none")
-    return rows
+    return lengths[0]
 
 
 def _raws(

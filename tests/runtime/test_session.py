@@ -8,6 +8,7 @@ import pytest
 
 from preproc import Artifact, BackendError, SignatureError
 from preproc.runtime import Session, open_session
+from preproc.signature import Column, Signature
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,10 @@ from preproc.runtime import Session, open_session
             {"visits": np.zeros((4, 2), np.int64)},
             "field 'visits': expected shape (n, 1), got (4, 2)",
         ),
-        ({"visits": np.zeros(3, np.int64)}, "field 'visits': expected 4 rows, got 3"),
+        (
+            {"visits": np.zeros(3, np.int64)},
+            "field 'visits': expected 4 rows, as in most columns, got 3",
+        ),
         (
             {"visits": [1, 2, 3, 4]},
             "field 'visits': expected an array, got list; use numpy.asarray",
@@ -52,6 +56,33 @@ def test_the_first_bad_column_is_named(
     with pytest.raises(SignatureError) as caught:
         session.run(batch)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([1, 3, 3], "field 'a': expected 3 rows, as in most columns, got 1"),
+        ([1, 1, 1, 0], "field 'd': expected 1 row, as in most columns, got 0"),
+        ([1, 2], "batch: expected as many rows in each column, got 1 in 'a' and 2 in 'b'"),
+        ([2, 1, 1, 2], "batch: expected as many rows in each column, got 2 in 'a' and 1 in 'b'"),
+        ([2, 3, 4, 3], "batch: expected as many rows in each column, got 2 in 'a' and 3 in 'b'"),
+    ],
+    ids=["first", "last", "two", "halves", "no majority"],
+)
+def test_of_columns_that_differ_in_length_the_odd_one_is_named_where_there_is_one(
+    lengths: list[int], message: str
+) -> None:
+    signature = Signature(
+        "frame", tuple(Column(name, "float64") for name in "abcd"[: len(lengths)])
+    )
+    batch = {
+        column.name: np.zeros(length)
+        for column, length in zip(signature.columns, lengths, strict=True)
+    }
+    with pytest.raises(SignatureError) as caught:
+        signature.check(batch)
+    assert str(caught.value) == message
+    assert signature.check({name: np.zeros(2) for name in batch}) == 2
 
 
 def test_no_rows_are_refused_as_scikit_learn_refuses_them(

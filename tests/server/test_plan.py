@@ -107,7 +107,7 @@ def test_matrices_are_those_of_a_local_session(
         ({"t": np.zeros(2)}, "field 't': expected dtype string, got float64"),
         ({"w": np.zeros((2, 3))}, "field 'w': expected shape (n, 2), got (2, 3)"),
         ({"w": np.zeros(2)}, "field 'w': expected shape (n, 2), got (2,)"),
-        ({"b": np.zeros(3)}, "field 'b': expected 2 rows, got 3"),
+        ({"b": np.zeros(3)}, "field 'b': expected 2 rows, as in most columns, got 3"),
         (
             {name: array[:0] for name, array in good().items()},
             "batch: expected at least one row, got none",

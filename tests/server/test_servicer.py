@@ -150,7 +150,7 @@ def test_null_tokens_travel_as_text(client: Any, session: Session, batch: Column
         ("zip", np.zeros(3), "field 'zip': expected no such column, got one; leave it out"),
         ("age", np.zeros(3, np.float32), "field 'age': expected dtype float64, got float32"),
         ("age", np.zeros((3, 2)), "field 'age': expected shape (n, 1), got (3, 2)"),
-        ("age", np.zeros(2), "field 'city': expected 2 rows, got 3"),
+        ("age", np.zeros(2), "field 'age': expected 3 rows, as in most columns, got 2"),
     ],
     ids=["missing", "extra", "dtype", "shape", "rows"],
 )  # fmt: skip
