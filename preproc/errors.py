@@ -22,6 +22,8 @@ Messages read ``where: expected X, got Y; what to do``.
 
 from collections.abc import Sequence
 
+from preproc.wording import counted
+
 
 class PreprocError(Exception):
     """Base of all errors of this library."""
@@ -66,7 +68,9 @@ class RefusedRows(PreprocError, ValueError):  # noqa: N818  # the public name sa
             for row, column, rule in list(zip(rows, columns, rules, strict=True))[:5]
         ]
         rest = len(self.rows) - len(shown)
-        super().__init__("; ".join(shown) + (f"; and {rest} more refused rows" if rest else ""))
+        super().__init__(
+            "; ".join(shown) + (f"; and {counted(rest, 'more refused row')}" if rest else "")
+        )
 
 
 class ExportError(PreprocError):

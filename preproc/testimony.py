@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.signature import Output
+from preproc.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class Divergence:
     def __str__(self) -> str:
         if not self.step:
             return (
-                f"none: on this machine the graph gives the pipeline's answers to all {self.asked} "
-                "rows, so the machine that served computed otherwise"
+                f"none: on this machine the graph gives the pipeline's answers to each of "
+                f"{counted(self.asked, 'row')}, so the machine that served computed otherwise"
             )
         return (
-            f"step {self.step}, column {self.column!r}: {self.rows} of {self.asked} rows, "
-            f"expected {self.want}, got {self.got}"
+            f"step {self.step}, column {self.column!r}: {self.rows} of "
+            f"{counted(self.asked, 'row')}, expected {self.want}, got {self.got}"
         )
 
 

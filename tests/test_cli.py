@@ -114,7 +114,7 @@ def test_a_run_is_judged_elsewhere_and_absence_is_told(
     done = CliRunner().invoke(
         app, ["parity", "run", str(logistic_artifact.path), "--save", folder, *cpu]
     )
-    assert (done.exit_code, done.stdout) == (0, f"1 settings recorded in {folder}\n")
+    assert (done.exit_code, done.stdout) == (0, f"1 setting recorded in {folder}\n")
     judge = ["parity", "judge", folder]
     assert CliRunner().invoke(app, [*judge, "--junit", str(report)]).exit_code == 0
     assert report.read_text().startswith("<?xml")

@@ -16,6 +16,7 @@ from preproc.errors import CheckError
 from preproc.graph import nodes_by_step, picture_of
 from preproc.parity import diff_artifacts, diff_to_json, print_diff
 from preproc.runtime import DEFAULT_BACKEND
+from preproc.wording import counted
 
 
 def inspect(
@@ -50,7 +51,9 @@ def inspect(
             table.add_row("out", output.name, output.dtype, width, poison)
         console = Console()
         console.print(table)
-        console.print(f"{len(signature.rules)} refusal rules; label: {contract.label or 'untold'}")
+        console.print(
+            f"{counted(len(signature.rules), 'refusal rule')}; label: {contract.label or 'untold'}"
+        )
 
 
 def _draw(artifact: Path, file: Path) -> None:

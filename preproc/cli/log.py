@@ -31,6 +31,7 @@ from preproc.cli.terminal import (
 )
 from preproc.errors import ArtifactError, CheckError, LogError
 from preproc.runtime.gate import evidence_of
+from preproc.wording import counted
 
 log = typer.Typer(no_args_is_help=True, help="Look after a request log.")
 
@@ -99,8 +100,9 @@ def show(folder: LogPath) -> None:
         for part in optional("preproc.skew.log", "skew").open_log(folder):
             counts = part.counts
             console.print(
-                f"{part.model} {part.artifact[:12]}: {part.rows} of {counts.seen} rows, "
-                f"{counts.dropped} dropped, {len(part.files)} files ({part.torn} cut off), "
+                f"{part.model} {part.artifact[:12]}: {part.rows} of {counted(counts.seen, 'row')}, "
+                f"{counts.dropped} dropped, {counted(len(part.files), 'file')} "
+                f"({part.torn} cut off), "
                 f"{part.first:%Y-%m-%d %H:%M:%S} to {part.last:%Y-%m-%d %H:%M:%S} UTC",
                 soft_wrap=True,
                 highlight=False,
@@ -125,10 +127,10 @@ def delete(
         privacy = optional("preproc.skew.privacy", "skew")
         kept = privacy.read_privacy(policy, hmac_key)
         done = keeping.delete_key(folder, lambda head: privacy.key_texts(head, key, kept))
-        typer.echo(f"{done.rows} rows deleted from {done.files} files")
+        typer.echo(f"{counted(done.rows, 'row')} deleted from {counted(done.files, 'file')}")
         if done.left:
             typer.echo(
-                f"{done.left} rows are in files that a server still writes; "
+                f"left: {counted(done.left, 'row')} in files that a server still writes; "
                 "once more when these are closed, in 5 minutes at most",
                 err=True,
             )
@@ -145,7 +147,7 @@ def part_of(folder: Path, model: str, artifact: str) -> Any:
         raise LogError(f"log {str(folder)!r}: expected one model, got {names}; choose by --model")
     for other in parts[:-1]:
         typer.echo(
-            f"left alone: {other.rows} rows of artifact {other.artifact[:12]}; "
+            f"left alone: {counted(other.rows, 'row')} of artifact {other.artifact[:12]}; "
             f"see them by --artifact {other.artifact[:12]}",
             err=True,
         )

@@ -49,6 +49,7 @@ from preproc.parity import (
     worst_rows,
 )
 from preproc.runtime import BACKENDS, DEFAULT_BACKEND
+from preproc.wording import counted
 
 ALL: Final = "all"
 CERTIFICATE: Final = "certificate"
@@ -168,7 +169,7 @@ def run(
         save_recording(recording, save)
         for one in recording.unrun:
             say(console, f"{one.word}: {one.problem}")
-        say(console, f"{len(recording.trials)} settings recorded in {save}")
+        say(console, f"{counted(len(recording.trials), 'setting')} recorded in {save}")
     ran = {trial.setting.backend for trial in recording.trials}
     if set(_must(backend, require)) - ran:
         raise typer.Exit(CANNOT_RUN)

@@ -23,6 +23,7 @@ from preproc.artifact import read_artifact
 from preproc.cli.terminal import clear_errors, optional
 from preproc.contract import Mode
 from preproc.errors import CheckError, RefusedRows
+from preproc.wording import counted
 
 
 def score(
@@ -70,7 +71,7 @@ def score(
         typer.echo(json.dumps({"rows": done.rows, "refused": done.refused, "seconds": taken_s}))
         return
     typer.echo(
-        f"{answers}: {done.rows} rows, {done.refused} of them refused; "
+        f"{answers}: {counted(done.rows, 'row')}, {done.refused} of them refused; "
         f"{taken_s:.1f} s, {done.rows / taken_s:,.0f} rows/s"
     )
 

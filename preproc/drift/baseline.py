@@ -24,6 +24,7 @@ from preproc.drift.levels import Level
 from preproc.drift.places import Place
 from preproc.drift.watched import Watched, watched_from_json, watched_to_json
 from preproc.errors import DriftError
+from preproc.wording import counted
 
 BROKEN: Final = 0.01
 """Chance of as many alarms in a replay below which the stated rate does not hold."""
@@ -216,7 +217,9 @@ _PLAIN: Final = ("false_alarms", "unit", "blocks", "status", "why")
 
 
 def _broken(replay: Replay, false_alarms: float) -> str:
-    loudest = ", ".join(f"{name} {count} times" for name, count in replay.loudest.items())
+    loudest = ", ".join(
+        f"{name} {counted(count, 'time')}" for name, count in replay.loudest.items()
+    )
     return (
         f"replay {replay.how}: expected {false_alarms:.3g} of the windows to alarm, got "
         f"{replay.alarms} of {replay.windows}, p = {replay.p:.2g} ({loudest}); "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.errors import DriftError
+from preproc.wording import counted
 
 DAY_S: Final = 86_400.0
 
@@ -37,7 +38,7 @@ class Cadence:
 
     def __str__(self) -> str:
         if self.window_s is None:
-            return f"{self.rows} rows"
+            return counted(self.rows, "row")
         late = f", {self.offset_s:g} s late" if self.offset_s else ""
         return f"{self.window_s:g} s{late}, by the clock of {self.zone}"
 

@@ -16,6 +16,7 @@ from preproc.runtime import Verdict
 from preproc.runtime.machine import processor_features
 from preproc.signature import ROW_ERROR, Output
 from preproc.vectors import VectorSet
+from preproc.wording import counted
 
 LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "preproc-runtime", "scikit-learn", "scipy")
 COMPLEMENT: Final = 2.3e-16
@@ -138,18 +139,18 @@ def summary_of(name: str, certificate: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{count} {kind}" for kind, count in rows.items())
     lines = [
         f"{name}: proved against scikit-learn {libraries['scikit-learn']}",
-        f"  rows: {counts}; {refused} refused rows poisoned",
+        f"  rows: {counts}; {counted(refused, 'refused row')} poisoned",
     ]
     doubtful = sum(entry["rows"] for entry in certificate.get("doubtful", ()))
     left_out = sum(certificate.get("left_out", {}).values())
     if doubtful or left_out:
         lines.append(
-            f"  not compared: {doubtful} rows that scikit-learn answers by chance, {left_out} on "
-            "which it does not agree with itself"
+            f"  not compared: {counted(doubtful, 'row')} that scikit-learn answers by chance, "
+            f"{left_out} on which it does not agree with itself"
         )
     width = max(len(output) for output in certificate["outputs"])
     for output, found in certificate["outputs"].items():
-        flips = f", {found['label_flips']} label flips" if "label_flips" in found else ""
+        flips = f", {counted(found['label_flips'], 'label flip')}" if "label_flips" in found else ""
         lines.append(
             f"  {output:<{width}}  {100 * found['bitwise_share']:.3f} % bitwise, "
             f"max {found['max_ulp']} ULP, max {found['max_abs']:.2g} absolute{flips}"

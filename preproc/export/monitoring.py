@@ -25,6 +25,7 @@ from preproc.export.sampling import rows_at
 from preproc.runtime import Session
 from preproc.runtime.feeding import columns_of, frame_of, is_sparse
 from preproc.signature import Signature
+from preproc.wording import counted
 
 MAX_CELLS: Final = 60_000_000
 """Values of training data that are looked at: half a gigabyte."""
@@ -157,7 +158,9 @@ def held_rows(pipeline: Any, held_out: Sequence[Any] | None, blocks: Any) -> Lab
         )
     data, own = without_blocks(pipeline, data, own)
     if target is None or len(np.asarray(target)) != _rows(data):
-        raise ExportError("", f"held_out: expected {_rows(data)} labels, one a row, got others")
+        raise ExportError(
+            "", f"held_out: expected {counted(_rows(data), 'label')}, one a row, got others"
+        )
     return data, target, own
 
 
@@ -190,7 +193,9 @@ def divide(blocks: Any, rows: int, draw: np.random.Generator) -> Division:
         return _by_number(blocks, rows, draw)
     labels, cadence = _labels(blocks)
     if len(labels) != rows:
-        raise ExportError("", f"blocks: expected {rows} labels, one a row, got {len(labels)}")
+        raise ExportError(
+            "", f"blocks: expected {counted(rows, 'label')}, one a row, got {len(labels)}"
+        )
     names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     is_kept = counts >= MIN_ROWS
     if not is_kept.any():

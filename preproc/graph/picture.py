@@ -9,6 +9,7 @@ from typing import Final
 
 from preproc.graph.flow import Part, flow_of
 from preproc.graph.layers import Place, laid_out
+from preproc.wording import counted
 
 INK: Final = "#1f2a37"
 MUTED: Final = "#6b7684"
@@ -126,7 +127,7 @@ def _box(parts: Sequence[Part]) -> _Box:
         lines += [(", ".join(shown[at : at + 2]), "small") for at in range(0, len(shown), 2)]
         if len(counts) > MAX_OPERATORS:
             rest = sum(list(first.operators.values())[MAX_OPERATORS:])
-            lines.append((f"and {rest} more nodes", "small"))
+            lines.append((f"and {counted(rest, 'more node')}", "small"))
         if first.refuses:
             lines.append(("refuses rows", "refusal"))
         return _Box("step", tuple((_cut(t), k) for t, k in lines), ", ".join([first.name, *counts]))

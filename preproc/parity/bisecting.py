@@ -20,6 +20,7 @@ from preproc.parity.inner import Inner, open_inner
 from preproc.parity.recording import Recording, Trial
 from preproc.parity.tolerances import bounds_of
 from preproc.vectors import StepAnswer, VectorSet
+from preproc.wording import counted
 
 FLOAT32_STEP: Final = Tolerance(
     "float32 step",
@@ -74,10 +75,10 @@ class StepFinding:
     def __str__(self) -> str:
         found = self.comparison
         if self.fault is None:
-            return f"step {self.path}: {found.elements} values right"
+            return f"step {self.path}: {counted(found.elements, 'value')} right"
         return (
             f"step {self.path}, column {self.column!r}: {self.fault}, {found.breaches} of "
-            f"{found.elements} values in {self.columns} columns differ"
+            f"{counted(found.elements, 'value')} in {counted(self.columns, 'column')} differ"
         )
 
 

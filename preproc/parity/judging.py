@@ -15,6 +15,7 @@ from preproc.runtime.easing import with_refusals
 from preproc.runtime.gate import judge
 from preproc.signature import ROW_ERROR
 from preproc.vectors import VectorSet
+from preproc.wording import counted
 
 Part = Literal["answers", "poison", "alone", "shape", "run", "placement"]
 Outcome = Literal["pass", "breach", "nothing compared", "absent", "refused"]
@@ -73,7 +74,7 @@ class Finding:
     def __str__(self) -> str:
         words = [str(self.setting)]
         if self.vectors:
-            rows = "the whole set" if self.size == WHOLE else f"{self.size} rows a call"
+            rows = "the whole set" if self.size == WHOLE else f"{counted(self.size, 'row')} a call"
             words.append(f"vectors {self.vectors!r}, {rows}")
         if self.output:
             words.append(f"output {self.output!r} ({self.part})")

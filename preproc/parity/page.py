@@ -27,6 +27,7 @@ from preproc.parity.recording import Recording
 from preproc.parity.report import Line, grouped, labels_of, lines_of, ulp_text
 from preproc.parity.series import Errors, errors_of, nodes_of, served
 from preproc.parity.worst import worst_rows
+from preproc.wording import counted
 
 
 def page_of(
@@ -62,7 +63,8 @@ def _outcome(judged: Judged) -> Outcome:
 def _summary(judged: Judged) -> tuple[Span, ...]:
     compared = sum(finding.part == "answers" for finding in judged.findings)
     settings = {str(finding.setting) for finding in judged.findings}
-    ran = f"{compared} comparisons in {len(settings)} settings on {', '.join(judged.backends)}"
+    counts = f"{counted(compared, 'comparison')} in {counted(len(settings), 'setting')}"
+    ran = f"{counts} on {', '.join(judged.backends)}"
     words = ran if judged.backends else "Nothing ran"
     for word in dict.fromkeys(one.word for one in judged.unrun):
         names = [one.backend for one in judged.unrun if one.word == word]

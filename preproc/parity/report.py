@@ -13,6 +13,7 @@ from preproc.parity.causes import Explanation, differences
 from preproc.parity.judging import NAN_ULP, Finding, Judged
 from preproc.parity.recording import Recording
 from preproc.parity.worst import Row
+from preproc.wording import counted
 
 HUGE_ULP: Final = 10**6
 """From here on a distance in ULP is shown as a power of ten."""
@@ -119,7 +120,8 @@ def print_report(judged: Judged, labels: frozenset[str], console: Console) -> No
         more = f"; and {others} more like it" if others else ""
         say(console, f"{finding}{more}")
     compared = sum(finding.part == "answers" for finding in judged.findings)
-    console.print(f"{judged.outcome}: {compared} comparisons on {len(judged.backends)} backends")
+    where = counted(len(judged.backends), "backend")
+    console.print(f"{judged.outcome}: {counted(compared, 'comparison')} on {where}")
 
 
 def grouped(breaches: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
@@ -174,8 +176,10 @@ def print_causes(explanation: Explanation, console: Console) -> None:
         say(console, f"since export: {change}")
     for moved in explanation.moved:
         say(console, str(moved))
-    where = f"in {len(explanation.moved)} settings" if explanation.moved else "nowhere"
-    console.print(f"bits moved {where}; {explanation.compared} answers compared with the export's")
+    settings = counted(len(explanation.moved), "setting")
+    where = f"in {settings}" if explanation.moved else "nowhere"
+    answers = counted(explanation.compared, "answer")
+    console.print(f"bits moved {where}; {answers} compared with the export's")
 
 
 def print_differences(first: Recording, second: Recording, console: Console) -> None:

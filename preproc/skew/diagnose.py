@@ -26,6 +26,7 @@ from preproc.skew.labels import Labels, mature_windows
 from preproc.skew.scope import Onset, Scope, onset_of, scope_of_rows, scope_of_windows
 from preproc.skew.traffic import Traffic, Windows, taken
 from preproc.skew.watching import Watch, judged, watch
+from preproc.wording import counted
 
 SIGNIFICANT: Final = 0.01
 """Level of the tests of data drift and of concept drift, each."""
@@ -195,7 +196,7 @@ def _drift(case: Case) -> _Finding:
     partly = states.count("INSUFFICIENT")
     missing: tuple[str, ...] = ()
     if partly and not is_drift and not is_spoiled:
-        missing = (f"data drift: {partly} of {len(states)} windows could not be judged",)
+        missing = (f"data drift: {partly} of {counted(len(states), 'window')} could not be judged",)
     return _Finding((line,), missing, onset, scope, found)
 
 
@@ -245,7 +246,7 @@ def _effect_of(found: Watch) -> str:
     sizes = [v.alarms[0] for v in loud if str(v.alarms[0].stream) == most]
     size = float(np.median([alarm.effect for alarm in sizes]))
     return (
-        f"{len(loud)} of {len(found.verdicts)} windows alarm, most by {most}: "
+        f"{len(loud)} of {counted(len(found.verdicts), 'window')} alarm, most by {most}: "
         f"{size:+.3g} {sizes[0].measure}"
     )
 
@@ -261,8 +262,8 @@ def _concept(case: Case, is_wrong: NDArray[np.bool_], draw: np.random.Generator)
     if change is None:
         told = [why]
         if mature.young:
-            days = case.labels.maturity_s / 86400
-            told.append(f"{mature.young} windows are younger than the {days:.3g} days of a label")
+            days = counted(f"{case.labels.maturity_s / 86400:.3g}", "day")
+            told.append(f"{counted(mature.young, 'window')} younger than the {days} of a label")
         if mature.unlabelled:
             told.append(f"labels of more than 5 % of the rows are missing: {mature.unlabelled[0]}")
         return _Finding((), (f"concept drift: {'; '.join(told)}",))

@@ -21,6 +21,7 @@ from preproc.skew.diagnose_report import place_of
 from preproc.skew.pair_plots import bands_plot, counts_plot, differing_plot
 from preproc.skew.scope import Onset, Scope
 from preproc.skew.watch_page import watch_sections
+from preproc.wording import counted
 
 QUESTIONS: Final = {
     "skew": "was a row computed otherwise than training would have?",
@@ -123,7 +124,7 @@ def _pairs(report: Mapping[str, Any]) -> Iterator[Section]:
 
 def _pairs_of(pairs: Mapping[str, Any]) -> Iterator[Part]:
     compared, different = pairs["compared"], pairs["different"]
-    total = f"{sum(different):,} of {sum(compared):,} rows differ"
+    total = f"{sum(different):,} of {counted(f'{sum(compared):,}', 'row')} differ"
     where = f", first in {pairs['where']}" if pairs["where"] else ""
     yield Heading(_KINDS[pairs["kind"]])
     if not sum(different):

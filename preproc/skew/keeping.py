@@ -24,6 +24,7 @@ from preproc.skew.segments import (
     whole_file,
     write_whole,
 )
+from preproc.wording import counted
 
 _LOG: Final = logging.getLogger(__name__)
 SWEEP_S: Final = 60.0
@@ -108,7 +109,9 @@ class Keeper:
             salvage(self._folder)
             removed = hold(self._folder, self._limits, time.time())
             if removed:
-                _LOG.info("request log %s: %d files are over the limits", self._folder, removed)
+                _LOG.info(
+                    "request log %s: %s over the limits", self._folder, counted(removed, "file")
+                )
         except OSError as error:
             _LOG.warning("request log %s: %s", self._folder, error)
 

@@ -20,6 +20,7 @@ from preproc.skew.pairing import Mismatch, Pairing
 from preproc.skew.pairs import OutputPairs
 from preproc.skew.record import Counts
 from preproc.testimony import Divergence, Witness
+from preproc.wording import counted
 
 MAX_UNDECIDED: Final = 0.01
 """Share of rows that rounding may decide before it is no excuse any more."""
@@ -208,6 +209,6 @@ def _why(work: Pairing, part: Part) -> str:
     if work.unreplayable:
         return "; ".join(work.unreplayable)
     return (
-        f"of {part.rows} rows {work.turned_away} were turned away at the door, "
-        f"{work.undecided} are decided by rounding, {work.unasked} were not asked"
+        f"of {counted(part.rows, 'row')}: {work.turned_away} turned away at the door, "
+        f"{work.undecided} decided by rounding, {work.unasked} not asked"
     )

@@ -20,6 +20,7 @@ from preproc.skew.detection import Share
 from preproc.skew.pair_plots import counts_plot, deltas_plot, shares_plot
 from preproc.skew.replay_report import ulp_text
 from preproc.testimony import Divergence, Parting
+from preproc.wording import counted
 
 MAX_FLIPS: Final = 12
 MAX_COLUMNS: Final = 6
@@ -30,7 +31,8 @@ _COUNTS: Final = ("values", "equal", "within", "beyond")
 def replay_page(report: Mapping[str, Any]) -> Page:
     """Make a whole page of a report."""
     badge = Badge("pass", "pass") if report["is_pass"] else Badge("breach", "mismatch")
-    asked = f"{report['rows']:,} logged rows, asked once more of {report['witness']}"
+    rows = counted(f"{report['rows']:,}", "logged row")
+    asked = f"{rows}, asked once more of {report['witness']}"
     differ = f"{report['mismatched']:,} differ"
     words = (f"{asked}: {differ}. Served by ", Code(report["artifact"][:16]), ".")
     return Page(f"Replay of {report['model']}", badge, words, replay_sections(report))

@@ -13,8 +13,9 @@ from rich.table import Table
 from preproc.skew.detection import CERTAINTY, Share
 from preproc.skew.pairs import OutputPairs
 from preproc.skew.replay import Replay
+from preproc.wording import counted
 
-_UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
 def replay_to_json(found: Replay) -> dict[str, Any]:
@@ -50,18 +51,19 @@ def print_replay(found: Replay, console: Console) -> None:
 
 def lines_of(found: Replay) -> Iterator[str]:
     """Say in sentences what a table cannot."""
+    verdict = "PASS" if found.is_pass else "MISMATCH"
     yield (
-        f"{'PASS' if found.is_pass else 'MISMATCH'}: {found.mismatched} of {found.rows} rows "
-        f"differ; of the sampled ones {_share(found.sampled)}, "
-        f"of the rare ones {_share(found.rare)}"
+        f"{verdict}: {found.mismatched} of {counted(found.rows, 'row')} differ; of the sampled "
+        f"ones {_share(found.sampled)}, of the rare ones {_share(found.rare)}"
     )
     yield from _left_out(found)
     for pairs in found.outputs:
         for (want, got), rows in list(pairs.flips.items())[:5]:
-            yield f"flip of {pairs.output}: {rows} rows served {got!r} in place of {want!r}"
+            served = f"{counted(rows, 'row')} served {got!r}"
+            yield f"flip of {pairs.output}: {served} in place of {want!r}"
     for side, who in (("only served", "the server"), ("only witness", "the witness")):
         if found.refusals.get(side):
-            yield f"refused by {who} alone: {found.refusals[side]} rows"
+            yield f"refused by {who} alone: {counted(found.refusals[side], 'row')}"
     if found.first_mismatch is not None:
         span = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (found.first_mismatch, found.last_mismatch))
         yield f"seen from {' to '.join(span)} UTC"
@@ -78,33 +80,35 @@ def lines_of(found: Replay) -> Iterator[str]:
 
 def _left_out(found: Replay) -> Iterator[str]:
     for rows, why in (
-        (found.turned_away, "were turned away at the door and have no answer"),
+        (found.turned_away, "turned away at the door, without an answer"),
         (
             found.unasked,
-            "were refused and not asked, beyond those that were or for the contract's own rules",
+            "refused and not asked, beyond those that were or for the contract's own rules",
         ),
-        (found.undecided, "are decided by rounding: moved by a rounding, the witness itself jumps"),
+        (found.undecided, "decided by rounding: moved by a rounding, the witness itself jumps"),
     ):
         if rows:
-            yield f"left out: {rows} rows {why}"
+            yield f"left out: {counted(rows, 'row')} {why}"
     for why, rows in found.unreplayable.items():
-        yield f"left out: {rows} rows cannot be replayed: {why}"
+        yield f"left out: {counted(rows, 'row')} that cannot be replayed: {why}"
     if found.dropped_outputs:
         yield f"not compared: outputs {list(found.dropped_outputs)}, which the policy drops"
     if found.torn:
-        yield f"{found.torn} files were cut off by a crash; what is left of them is compared"
+        yield f"cut off by a crash: {counted(found.torn, 'file')}; what is left is compared"
 
 
 def _reached(found: Replay) -> Iterator[str]:
     reach, counts = found.reach, found.counts
     logged = (
-        f"{found.logged} of {counts.seen} rows are logged" if counts.seen else "traffic unknown"
+        f"logged: {found.logged} of {counted(counts.seen, 'row')}"
+        if counts.seen
+        else "traffic unknown"
     )
-    yield f"{logged}, {counts.dropped} were dropped, in {_time(found.seconds)}"
+    yield f"{logged}, {counts.dropped} dropped, in {_time(found.seconds)}"
     yield (
-        f"{reach.rows} sampled rows show a fault of {reach.rate:.4%} of the rows or more with "
-        f"{CERTAINTY:.0%} certainty; {reach.wanted_rate:.4%} takes {reach.wanted_rows} rows, "
-        f"{_time(reach.wanted_s)} at this traffic and sample"
+        f"{counted(reach.rows, 'sampled row')} can show a fault of {reach.rate:.4%} of the rows or "
+        f"more with {CERTAINTY:.0%} certainty; {reach.wanted_rate:.4%} takes "
+        f"{counted(reach.wanted_rows, 'row')}, {_time(reach.wanted_s)} at this traffic and sample"
     )
 
 
@@ -137,7 +141,7 @@ def _time(seconds: float) -> str:
     if not math.isfinite(seconds):
         return "a time unknown"
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
-    return f"{seconds / size:.3g} {unit}"
+    return counted(f"{seconds / size:.3g}", unit)
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from preproc.errors import LogError
 from preproc.runtime.feeding import unit_of
 from preproc.signature import NAT, Signature
 from preproc.skew.log import Part, Rows, rows_of
+from preproc.wording import counted
 
 LEAD: Final = 0.25
 """Share of a window that may lie before the first row of a log, or after its last: nights."""
@@ -148,7 +149,9 @@ def timed(traffic: Traffic, name: str, signature: Signature) -> Traffic:
         raise LogError(f"time: expected a logged column of times, {known}, got {name!r}")
     ticks = traffic.inputs[name].reshape(-1)
     if absent := int((ticks == NAT).sum()):
-        raise LogError(f"time: expected one in each row of {name!r}, got {absent} rows without")
+        raise LogError(
+            f"time: expected one in each row of {name!r}, got {counted(absent, 'row')} without"
+        )
     at = ticks.view(f"datetime64[{unit_of(moments[name])}]").astype("datetime64[us]")
     return taken(replace(traffic, at=at), np.argsort(at, kind="stable"))
 

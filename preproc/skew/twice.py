@@ -18,6 +18,7 @@ from preproc.skew.pairing import Pairing
 from preproc.skew.tables import keyed_table
 from preproc.skew.traffic import Traffic, key_of
 from preproc.testimony import Witness
+from preproc.wording import counted
 
 
 def served_pairs(
@@ -119,7 +120,7 @@ def asked_pairs(path: Path, traffic: Traffic, signature: Signature) -> Pairs:
     is_different = np.any(list(wrong.values()), axis=0)
     by_column = {name: int(marks.sum()) for name, marks in wrong.items()}
     most = max(by_column, key=lambda name: by_column[name])
-    where = f"column {most!r}, {by_column[most]} rows" if is_different.any() else ""
+    where = f"column {most!r}, {counted(by_column[most], 'row')}" if is_different.any() else ""
     return Pairs("asked", is_compared, is_different, where, by_column, recomputed)
 
 

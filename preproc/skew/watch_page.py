@@ -9,6 +9,7 @@ from preproc.drift.streams import Stream
 from preproc.page import Badge, Bullets, Figure, Gallery, Outcome, Page, Row, Section, Table, Words
 from preproc.skew.distributions import Distribution
 from preproc.skew.drift_plots import distribution_plot, loudest, shares_of, timeline_plot
+from preproc.wording import counted
 
 MAX_SHOWN: Final = 40
 """Distributions on a page; those that alarmed first, then those that differ most."""
@@ -25,7 +26,7 @@ def watch_page(report: Mapping[str, Any], name: str) -> Page:
         badge = Badge("breach", "alarm")
     elif states == {"QUIET"}:
         badge = Badge("pass", "quiet")
-    words = f"{len(report['windows'])} windows against the profile of training."
+    words = f"{counted(len(report['windows']), 'window')} against the profile of training."
     return Page(f"Traffic of {name} against training", badge, (words,), watch_sections(report))
 
 
@@ -83,7 +84,7 @@ def _timeline_in_words(starts: Sequence[str], verdicts: Sequence[Verdict], onset
         for start, verdict in zip(starts, verdicts, strict=True)
         if verdict.state == "ALARM"
     ]
-    words = f"Scores of {len(verdicts)} windows from {starts[0]}: {told}."
+    words = f"Scores of {counted(len(verdicts), 'window')} from {starts[0]}: {told}."
     if alarms:
         words += f" Alarms: {'; '.join(alarms)}. Loudest: {', '.join(loudest(verdicts))}."
     return f"{words} Onset: {onset}." if onset in starts else words

@@ -23,6 +23,7 @@ from preproc.drift import (
 from preproc.errors import DriftError
 from preproc.skew.distributions import distributions_of
 from preproc.skew.traffic import Traffic, Windows
+from preproc.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,8 @@ def summary_of(found: Watch) -> list[str]:
     """Say in lines what was found and what it is worth."""
     baseline, number = found.baseline, len(found.verdicts)
     lines = [
-        f"{found.alarms} of {number} windows alarmed; quiet ones would {baseline.false_alarms:.3g} "
-        f"of the time, p = {found.p:.2g} for as many"
+        f"{found.alarms} of {counted(number, 'window')} alarmed; quiet ones would "
+        f"{baseline.false_alarms:.3g} of the time, p = {found.p:.2g} for as many"
         if number
         else "no whole window"
     ]

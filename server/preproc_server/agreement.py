@@ -5,6 +5,7 @@ from typing import Final
 
 from preproc.contract import Contract
 from preproc.interface import differences
+from preproc.wording import counted
 from preproc_server.door import Door, Policy
 from preproc_server.errors import ContractError
 
@@ -56,4 +57,6 @@ def _change(given: str, served: str, known: Mapping[str, Contract]) -> str:
     found = differences(known[given], known[served])
     shown = "; ".join(found[:_SHOWN_CHANGES])
     rest = len(found) - _SHOWN_CHANGES
-    return f"{head}; since then {shown}" + (f"; and {rest} more changes" if rest > 0 else "")
+    return f"{head}; since then {shown}" + (
+        f"; and {counted(rest, 'more change')}" if rest > 0 else ""
+    )

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 
 from preproc.runtime import Prepared, opener_of, prove
 from preproc.runtime.memory import share_heaps
+from preproc.wording import counted
 from preproc_server.changes import Changes
 from preproc_server.errors import ListenError, SettingsError
 from preproc_server.intake import Intake, is_offered
@@ -147,8 +148,8 @@ class Server:
         if self.journal is not None:
             self.journal.start()
         if self._team is None:
-            models = len(self.repository.names)
-            _LOG.info("listening on port %d, proving %d models", self.port, models)
+            models = counted(len(self.repository.names), "model")
+            _LOG.info("listening on port %d, proving %s", self.port, models)
             Thread(target=self._prove, name="prove", daemon=True).start()
         else:
             self._is_proved.set()

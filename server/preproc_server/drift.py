@@ -23,6 +23,7 @@ from preproc.skew.batching import Offer, Source, sampled_of
 from preproc.skew.record import Head
 from preproc.skew.tallies import prune_tallies, write_tally
 from preproc.skew.watching import baseline_of_profile
+from preproc.wording import counted
 
 _LOG: Final = logging.getLogger(__name__)
 _LABELS: Final = ("model", "version")
@@ -169,9 +170,9 @@ class DriftWatch:
             self._alarms.labels(*labels).inc()
             first = verdict.alarms[0] if verdict.alarms else None
             _LOG.warning(
-                "model %r: a window of %d rows differs from training (p = %.3g), most by %s",
+                "model %r: a window of %s differs from training (p = %.3g), most by %s",
                 labels[0],
-                verdict.rows,
+                counted(verdict.rows, "row"),
                 verdict.p,
                 "" if first is None else f"{first.stream}: {first.effect:+.3g} {first.measure}",
             )

@@ -30,6 +30,7 @@ Texts that clients of the protocol compare are worded as Triton words them.
 from collections.abc import Sequence
 
 from preproc.errors import PreprocError
+from preproc.wording import counted
 
 
 class WireError(PreprocError):
@@ -50,7 +51,9 @@ class RequestError(PreprocError):
         self.violations = tuple(violations)
         shown = [f"{field}: {rule}" for field, rule in self.violations[:5]]
         rest = len(self.violations) - len(shown)
-        super().__init__("; ".join(shown) + (f"; and {rest} more violations" if rest else ""))
+        super().__init__(
+            "; ".join(shown) + (f"; and {counted(rest, 'more violation')}" if rest else "")
+        )
 
 
 class ContractError(PreprocError):

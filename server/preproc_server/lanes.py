@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc
 
+from preproc.wording import counted
+
 Stream = Callable[[Any, grpc.ServicerContext], Iterator[Any]]
 
 
@@ -38,8 +40,8 @@ class Lane:
             if not self._enter():
                 context.abort(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"expected at most {self._limit} open calls of {self._name}, got one more; "
-                    "close some, or try again",
+                    f"expected at most {counted(self._limit, 'open call')} of {self._name}, got "
+                    "one more; close some, or try again",
                 )
             try:
                 yield from behave(request, context)

@@ -123,7 +123,7 @@ def test_placement_is_never_guessed() -> None:
         (
             [Placed("sum", "Add", GPU), Placed("a", "If", CPU), Placed("b", "If", CPU)],
             {"sum": GPU},
-            f"placement: node 'a': expected {GPU}, got {CPU} and 1 more nodes elsewhere",
+            f"placement: node 'a': expected {GPU}, got {CPU} and 1 more node elsewhere",
         ),
         (
             [Placed("sum", "Add", GPU)],

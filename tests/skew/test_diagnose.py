@@ -100,7 +100,7 @@ def test_each_line_has_test_number_chance_and_effect(trained: Trained) -> None:
             other_meaning_not_yet_known,
             (
                 "concept drift: no window is old enough and has its labels; "
-                "24 windows are younger than the 60 days of a label"
+                "24 windows younger than the 60 days of a label"
             ),
         ),
     ],

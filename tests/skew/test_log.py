@@ -307,11 +307,11 @@ def test_the_command_shows_and_deletes(tmp_path: Path, small: Artifact, opened: 
     shown = CliRunner().invoke(app, ["log", "show", str(tmp_path)])
     assert shown.exit_code == 0
     assert shown.stdout == (
-        f"boosting {small.digest[:12]}: 60 of 60 rows, 0 dropped, 1 files (0 cut off), "
+        f"boosting {small.digest[:12]}: 60 of 60 rows, 0 dropped, 1 file (0 cut off), "
         "2023-11-14 22:13:20 to 2023-11-14 22:13:25 UTC\n"
     )
     done = CliRunner().invoke(app, ["log", "delete", str(tmp_path), "--key", "call 3"])
-    assert (done.exit_code, done.stdout) == (0, "10 rows deleted from 1 files\n")
+    assert (done.exit_code, done.stdout) == (0, "10 rows deleted from 1 file\n")
     assert open_log(tmp_path)[0].rows == 50
     gone = CliRunner().invoke(app, ["log", "delete", str(tmp_path / "no"), "--key", "x"])
     assert (gone.exit_code, gone.stderr) == (

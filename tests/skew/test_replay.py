@@ -89,7 +89,7 @@ def test_an_untouched_log_is_quiet_and_tells_what_it_could_have_found(
     assert (found.reach.wanted_rows, found.seconds) == (29956, 199.0)
     assert round(found.reach.wanted_s) == round(29956 * 199 / ROWS)
     assert list(lines_of(found))[-1] == (
-        "10000 sampled rows show a fault of 0.0300% of the rows or more with 95% certainty; "
+        "10000 sampled rows can show a fault of 0.0300% of the rows or more with 95% certainty; "
         "0.0100% takes 29956 rows, 9.94 minutes at this traffic and sample"
     )
 

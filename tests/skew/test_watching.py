@@ -249,7 +249,7 @@ def test_rows_are_cut_by_a_time_that_they_hold(artifact: Artifact) -> None:
     due[1] = NAT
     with pytest.raises(LogError) as caught:
         timed(asked, "due", signature)
-    assert str(caught.value) == "time: expected one in each row of 'due', got 1 rows without"
+    assert str(caught.value) == "time: expected one in each row of 'due', got 1 row without"
 
 
 def requests_of(log: Path) -> dict[str, Any]:

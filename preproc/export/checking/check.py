@@ -14,6 +14,7 @@ from preproc.export.checking.relations import REFUSALS, Finding, Trial, findings
 from preproc.export.checking.samples import cells_of, differing, rows_in, taken
 from preproc.export.checking.stages import Stage, is_custom, leaves_of, stages_of
 from preproc.export.checking.worlds import WORLDS, world_findings
+from preproc.wording import counted
 
 ROWS: Final = 200
 
@@ -141,7 +142,7 @@ def _stages(pipeline: Any, sample: Any) -> list[Stage]:
         stages = stages_of(pipeline, sample)
     except REFUSALS as error:
         raise CheckError(
-            f"pipeline: expected an answer to {rows_in(sample)} rows of the data, got "
+            f"pipeline: expected an answer to {counted(rows_in(sample), 'row')} of the data, got "
             f"{type(error).__name__}: {error}; check that the data is what it was trained on"
         ) from error
     if not stages:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from preproc.export.checking.check import CheckReport
 from preproc.export.checking.relations import RELATIONS
+from preproc.wording import counted
 
 
 def check_to_json(report: CheckReport) -> dict[str, Any]:
@@ -18,7 +19,9 @@ def check_to_json(report: CheckReport) -> dict[str, Any]:
 
 def print_check(report: CheckReport, console: Console) -> None:
     """Print a line a step, then every finding in words."""
-    table = Table("step", "relations", "verdict", box=box.SIMPLE_HEAD, title=f"{report.rows} rows")
+    table = Table(
+        "step", "relations", "verdict", box=box.SIMPLE_HEAD, title=counted(report.rows, "row")
+    )
     for step in report.steps:
         broken = [finding.relation for finding in report.findings if finding.step == step]
         note = "fit_transform differs by design" if step in report.declared else "holds"

@@ -7,6 +7,7 @@ import numpy as np
 
 from preproc.export.table import least_certain
 from preproc.export.tracing.tracer import Tracer, Value
+from preproc.wording import counted
 
 
 def taken(tracer: Tracer, value: Value, at: Sequence[int]) -> Value:
@@ -31,7 +32,7 @@ def broadcast(tracer: Tracer, value: Value, width: int) -> Value:
     if value.width == width:
         return value
     if value.width != 1:
-        tracer.refuse(f"expected {width} columns, got {value.width}")
+        tracer.refuse(f"expected {counted(width, 'column')}, got {value.width}")
     name = tracer.op("Gather", value.name, np.zeros(width, np.int64), axis=1)
     return replace(value, name=name, features=value.features * width)
 

@@ -12,6 +12,7 @@ from preproc.export.table import Block, Table
 from preproc.export.tracing.membership import is_null
 from preproc.runtime.nulls import nulls_of, tokens_of
 from preproc.signature import TEXT
+from preproc.wording import counted
 
 
 def native_of(table: Table, matrices: Sequence[NDArray[Any]], like: Any) -> Any:
@@ -115,7 +116,9 @@ def cells_of(result: Any, given: Table, path: str) -> list[NDArray[Any]]:
         array = array.reshape(len(array), -1)
         columns = [array[:, at] for at in range(array.shape[1])]
     if len(columns) != len(names):
-        raise ProofError(path, f"expected {len(names)} columns, got {len(columns)} of the function")
+        raise ProofError(
+            path, f"expected {counted(len(names), 'column')}, got {len(columns)} of the function"
+        )
     matrices, at = [], 0
     for block in given.blocks:
         parts = [_cells(column, block) for column in columns[at : at + block.width]]

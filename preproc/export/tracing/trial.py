@@ -18,6 +18,7 @@ from preproc.export.tracing.native import cells_of, native_of, shown_cell
 from preproc.export.tracing.odd_rows import odd_rows
 from preproc.export.tracing.steps import transform_of
 from preproc.signature import TEXT
+from preproc.wording import counted
 
 SEED: Final = 0
 MAX_REFUSED: Final = 24
@@ -229,8 +230,9 @@ class _Trial:
         if any(len(matrix) != count for matrix in cells):
             raise ProofError(
                 self.path,
-                f"expected {count} rows of the function, got {[len(matrix) for matrix in cells]}; "
-                "it must not keep an answer from call to call",
+                f"expected {counted(count, 'row')} of the function, got "
+                f"{[len(matrix) for matrix in cells]}; it must not keep an answer from call to "
+                "call",
             )
         return cells
 

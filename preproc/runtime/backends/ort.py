@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from preproc.errors import BackendError
 from preproc.runtime.executor import Executor, Half, Model, Placed
 from preproc.runtime.machine import machine
+from preproc.wording import counted
 
 Optimisation = Literal["none", "basic", "extended", "all"]
 
@@ -321,5 +322,5 @@ def _name_strangers(content: bytes, setup: Setup) -> None:
 
 def _strangers_text(strangers: Mapping[str, str], provider: str) -> str:
     (name, where), rest = next(iter(strangers.items())), len(strangers) - 1
-    more = f" and {rest} more nodes elsewhere" if rest else ""
+    more = f" and {counted(rest, 'more node')} elsewhere" if rest else ""
     return f"placement: node {name!r}: expected {provider}, got {where}{more}"

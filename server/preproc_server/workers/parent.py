@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from preproc.wording import counted
 from preproc_server.app import follow, listen_error, log_error, options_of
 from preproc_server.changes import LocalChanges
 from preproc_server.keeper import Keeper
@@ -90,8 +91,9 @@ class Parent:
         settings = self.settings
         self._hold()
         self.crew.start(self.port)
-        models, workers = len(self.accord.current().entries), settings.workers
-        _LOG.info("holding port %d, proving %d models in %d workers", self.port, models, workers)
+        models = counted(len(self.accord.current().entries), "model")
+        workers = counted(settings.workers, "worker")
+        _LOG.info("holding port %d, proving %s in %s", self.port, models, workers)
         Thread(target=self._prove, name="prove", daemon=True).start()
         return self.port
 
@@ -136,7 +138,8 @@ class Parent:
         self._changes.start()
         self.crew.open()
         self._is_proved.set()
-        _LOG.info("listening on port %d, with %d workers", self.port, self.settings.workers)
+        workers = counted(self.settings.workers, "worker")
+        _LOG.info("listening on port %d, with %s", self.port, workers)
         if not self.accord.current().versions:
             _LOG.error("no model is served from %s", self.settings.repository)
         if not self._is_draining.is_set():

@@ -101,7 +101,7 @@ def test_a_step_keeps_no_symbols(data: pd.DataFrame) -> None:
 
 
 def test_an_answer_kept_from_an_earlier_call_is_found(data: pd.DataFrame) -> None:
-    with pytest.raises(ProofError, match=r"expected 1 rows of the function, got \[\d+\]"):
+    with pytest.raises(ProofError, match=r"expected 1 row of the function, got \[\d+\]"):
         traced_step(Caching().fit(data), data)
 
 
