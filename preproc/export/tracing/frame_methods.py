@@ -144,9 +144,9 @@ class FrameMethods:
             self.tracer.refuse("expected one value a row, got several; set columns one by one")
         return renamed(self._series(result), None)
 
-    def map(self, func: Any, **_options: Any) -> Any:
+    def map(self, func: Any, na_action: Any = None, **kwargs: Any) -> Any:
         """Apply a function to each cell."""
-        return self.each(lambda series: series.apply(func))
+        return self.each(lambda series: series.map(func, na_action, **kwargs))
 
     applymap = map
 

@@ -160,13 +160,17 @@ class SeriesMethods:
         result = self.like(members(self.tracer, self.value, cells))
         return result | self.isna() if any(map(is_null, cells)) else result
 
-    def map(self, arg: Any, na_action: Any = None, **_options: Any) -> Any:
+    def map(
+        self, func: Any = None, na_action: Any = None, engine: Any = None, **kwargs: Any
+    ) -> Any:
         """Look cells up in a dict, or compute them by a function of one cell."""
-        if hasattr(arg, "to_dict") and not isinstance(arg, Mapping):
-            arg = arg.to_dict()
-        if isinstance(arg, Mapping):
-            return self.like(self._looked_up(arg))
-        return self.apply(arg)
+        func = kwargs.pop("arg") if func is None else func  # an older name
+        if hasattr(func, "to_dict") and not isinstance(func, Mapping):
+            func = func.to_dict()
+        is_table = isinstance(func, Mapping)
+        found = self.like(self._looked_up(func)) if is_table else self.apply(func, **kwargs)
+        ignores = na_action == "ignore" and self.tracer.is_null(self.value) is not None
+        return found.where(self.notna()) if ignores else found
 
     def _looked_up(self, table: Mapping[Any, Any]) -> Value:
         """Look cells up; a dict that makes what it misses does so for null as well."""

@@ -1,6 +1,7 @@
 """Functions as they stand in notebooks: several ideas in one, written as they came to mind."""
 
 from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,9 +131,31 @@ def bands_from_doubled_edges(X: pd.DataFrame) -> pd.DataFrame:
     return pd.cut(X["age"], [0, 10, 10, 50], labels=False, duplicates="drop").to_frame("band")
 
 
+def known_or_null(X: pd.DataFrame) -> pd.DataFrame:
+    places = {"Bern": 1, np.nan: 7}
+    known = X["city"].map(places, na_action="ignore")
+    counted = X["city"].map(Counter(["Bern"]), na_action="ignore")
+    is_in_debt = X["debt"].map(lambda debt: np.where(debt > 0, 1.0, 0.0) * 1, na_action="ignore")
+    return pd.DataFrame({"known": known, "counted": counted, "in": is_in_debt})
+
+
+def shouted_where_known(X: pd.DataFrame) -> pd.DataFrame:
+    return X[["city"]].map(lambda city: city.upper(), na_action="ignore")
+
+
+def scaled_by(number: Any, by: float = 1.0) -> Any:
+    return number * by
+
+
+def mapped_by_keyword(X: pd.DataFrame) -> pd.DataFrame:
+    doubled = X["age"].map(func=scaled_by, by=2.0)
+    return X[["income", "debt"]].map(scaled_by, by=3.0).assign(age=doubled)
+
+
 FUNCTIONS = [
     body_mass_style, net_worth, winsorized, log_ratio, quadrant, cyclic_hour, weekend, rush_hour,
     stay, season, first_letter, is_big_city, city_or_unknown, has_digits, scored,
     polynomial_by_hand, capped_flag, tax_bracket, standard_by_constants, any_missing, piped,
-    sigmoid_of_score, elapsed_months, known_or_seven, bands_from_doubled_edges,
+    sigmoid_of_score, elapsed_months, known_or_seven, bands_from_doubled_edges, known_or_null,
+    shouted_where_known, mapped_by_keyword,
 ]  # fmt: skip
