@@ -22,6 +22,7 @@ from preproc.export.checking.stages import leaves_of
 from preproc.export.conversion import convert
 from preproc.export.converters.lookup import TransformerConverter
 from preproc.export.pipeline import contract_of, proof_of
+from preproc.export.warned import warned_once
 from preproc.runtime import Session
 from preproc.runtime.building import session_of
 
@@ -90,9 +91,10 @@ class GraphTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
                     "got one that encodes them by folds; the graph would show each row its own "
                     "target: leave it outside of GraphTransformer",
                 )
-        graph = convert(self.transformer_, X, ["features"], self.converters, self.tabulate)
-        contract = contract_of(graph, type(self).__name__)
-        proof_of(self.transformer_, X, None, graph, contract)
+        with warned_once():
+            graph = convert(self.transformer_, X, ["features"], self.converters, self.tabulate)
+            contract = contract_of(graph, type(self).__name__)
+            proof_of(self.transformer_, X, None, graph, contract)
         self.model_ = graph.model.SerializeToString(deterministic=True)
         self.contract_ = json.dumps(contract_to_json(contract))
         self.n_features_in_ = int(np.shape(X)[1]) if len(np.shape(X)) > 1 else 1

@@ -24,6 +24,7 @@ from preproc.export.monitoring import Rates, held_rows, monitored, without_block
 from preproc.export.oracle import Oracle
 from preproc.export.own_code import check_own_code
 from preproc.export.proof import Evidence, Proof, prove_graph
+from preproc.export.warned import warned_once
 from preproc.graph import expose, fast, is_inside
 from preproc.naming import wire_names, wire_numbers
 from preproc.runtime.building import session_of
@@ -31,6 +32,7 @@ from preproc.runtime.opening import MODES
 from preproc.signature import Signature
 
 
+@warned_once()
 def export_pipeline(
     pipeline: Any,
     X: Any,  # noqa: N803  # scikit-learn's name
@@ -53,7 +55,7 @@ def export_pipeline(
 ) -> Artifact:
     """Export a fitted pipeline, model included, as the next version of an artifact.
 
-    Prints a short certificate.
+    Prints a short certificate. What the pipeline warns of while it is asked is shown once.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Training on what the graph gives."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any, Self
 
@@ -58,6 +59,22 @@ def test_it_gives_the_bits_that_serving_gives(tmp_path: Path) -> None:
     assert np.array_equal(prepared.transform(_frame()), want)
     near = prepared.transformer_.transform(_frame())
     assert np.allclose(prepared.transform(_frame()), near, rtol=1e-12)
+
+
+def _old(frame: pd.DataFrame) -> pd.DataFrame:
+    warnings.warn("old", DeprecationWarning, stacklevel=1)
+    return frame * 2
+
+
+def test_what_code_warns_of_while_its_graph_is_proved_is_shown_once() -> None:
+    frame = _frame()[["age", "paid"]]
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        GraphTransformer(FunctionTransformer(_old)).fit(frame)
+        assert len(shown) == 1
+        _old(frame)
+        _old(frame)
+    assert [str(one.message) for one in shown] == ["old"] * 3  # afterwards all are, as before
 
 
 def test_a_pipeline_that_holds_it_is_exported_whole(tmp_path: Path) -> None:

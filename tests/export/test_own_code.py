@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,42 @@ def test_the_order_of_a_set_that_a_trace_takes_for_a_constant_refuses_the_export
     assert not list(tmp_path.iterdir())
 
 
-def test_clean_code_of_ones_own_is_tried_in_other_worlds(tmp_path: Path) -> None:
-    doubled = FunctionTransformer(lambda frame: frame * 2)
-    told = _exported(doubled, tmp_path).certificate["check"]
+def doubled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Warn of two things, of one of them from two lines."""
+    warnings.warn("twice() is old", DeprecationWarning, stacklevel=1)
+    warnings.warn("twice() is old", DeprecationWarning, stacklevel=1)
+    warnings.warn("twice() is slow", FutureWarning, stacklevel=1)
+    return frame * 2
+
+
+@pytest.fixture(scope="module")
+def warned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, list[tuple[str, int]]]:
+    """An export of code that warns, and the warnings that were shown: text and line."""
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        artifact = _exported(FunctionTransformer(doubled), tmp_path_factory.mktemp("warned"))
+    return artifact, [(str(one.message), one.lineno) for one in shown]
+
+
+def test_clean_code_of_ones_own_is_tried_in_other_worlds(
+    warned: tuple[Artifact, list[tuple[str, int]]],
+) -> None:
+    told = warned[0].certificate["check"]
     assert told["notes"] == []
     assert set(told["worlds"]) == {"wall clock", "time zone", "hash seed"}
     assert all(text.startswith("tried") for text in told["worlds"].values())
+
+
+def test_what_code_warns_of_while_it_is_exported_is_shown_once_a_line(
+    warned: tuple[Artifact, list[tuple[str, int]]],
+) -> None:
+    first = doubled.__code__.co_firstlineno + 2
+    lines = [
+        ("twice() is old", first),
+        ("twice() is old", first + 1),
+        ("twice() is slow", first + 2),
+    ]
+    assert warned[1] == 2 * lines  # by fit, and by the export, which asks over a hundred times
 
 
 def test_what_the_contract_keeps_by_itself_is_noted(tmp_path: Path) -> None:
