@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from preproc_server import wire
 from preproc_server.client import errors, flows
-from preproc_server.client.contracts import DIGEST_PARAMETER, Contracts
+from preproc_server.client.contracts import DIGEST_PARAMETER, FRESH_S, Contracts
 from preproc_server.client.faults import DETAILS_HEADER, details_of, error_of
 from preproc_server.client.flows import Call, Pause, Policy
 from preproc_server.client.messages import Batch
@@ -168,6 +168,7 @@ def test_a_batch_is_made_anew_for_a_contract_that_changed() -> None:
     data = {"a": np.array([1.0]), "a2": np.array([2.0])}
     first = flows.predicted(policy_of(clock), contracts, batch_of(np.array([1.0])))
     drive(first, [metadata_of(OLD), answer()], clock)
+    clock.now += FRESH_S
     flow = flows.predicted(policy_of(clock), contracts, Batch("m", "", data))
     got, steps = drive(flow, [metadata_of(replace(OLD, signature=wider)), answer()], clock)
     assert got["label"].tolist() == [7]
@@ -204,9 +205,24 @@ def test_a_refusal_under_the_same_contract_stays_a_refusal() -> None:
 
 def test_a_bad_batch_is_told_even_when_the_contract_cannot_be_asked_for_again() -> None:
     clock, contracts = Clock(), Contracts()
+    drive(flows.known(policy_of(clock), contracts, "m", "", 200.0), [metadata_of(OLD)], clock)
+    clock.now += FRESH_S
+    script = [DOWN] * 4
     flow = flows.predicted(policy_of(clock), contracts, batch_of(np.array([1])))
     with pytest.raises(SignatureError, match="expected dtype float64, got int64"):
-        drive(flow, [metadata_of(OLD), *[DOWN] * 4], clock)
+        drive(flow, script, clock)
+    assert not script
+
+
+def test_a_bad_batch_is_refused_without_a_call_while_the_contract_is_fresh() -> None:
+    clock, contracts = Clock(), Contracts()
+    for script in ([metadata_of(OLD)], [], [metadata_of(OLD)], []):
+        flow = flows.predicted(policy_of(clock), contracts, batch_of(np.array([1])))
+        with pytest.raises(SignatureError) as caught:
+            drive(flow, script, clock)
+        assert str(caught.value) == "field 'a': expected dtype float64, got int64"
+        assert not script
+        clock.now += 0.6 * FRESH_S
 
 
 def test_refused_rows_do_not_ask_for_the_contract_again() -> None:

@@ -14,6 +14,8 @@ from preproc.signature import Signature
 from preproc_server.client.errors import ServerError
 from preproc_server.pb import open_inference_pb2 as pb
 
+FRESH_S: Final = 1.0
+"""Age up to which a contract holds: a batch that does not match it is refused without a call."""
 DIGEST_PARAMETER: Final = "contract_digest"
 """Name in request and response."""
 
@@ -45,15 +47,23 @@ class Contracts:
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[tuple[str, str], Known] = {}
+        self._asked_s: dict[tuple[str, str], float] = {}
 
     def find(self, model: str, version: str) -> Known | None:
         """Look one up."""
         with self._lock:
             return self._known.get((model, version))
 
-    def keep(self, model: str, version: str, found: Known) -> Known:
+    def is_fresh(self, model: str, version: str, now_s: float) -> bool:
+        """Whether one was asked for so shortly before that it need not be asked for again."""
+        with self._lock:
+            asked_s = self._asked_s.get((model, version))
+            return asked_s is not None and now_s - asked_s < FRESH_S
+
+    def keep(self, model: str, version: str, found: Known, asked_s: float) -> Known:
         """Note one and give it, or the equal one that is known already."""
         with self._lock:
+            self._asked_s[model, version] = asked_s
             known = self._known.get((model, version))
             if known != found:
                 self._known[model, version] = known = found

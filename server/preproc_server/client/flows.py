@@ -155,8 +155,9 @@ def known(
     """
     found = None if is_fresh else contracts.find(model, version)
     if found is None:
+        asked_s = policy.clock()
         response = yield from described(policy, model, version, deadline)
-        found = contracts.keep(model, version, known_of(response))
+        found = contracts.keep(model, version, known_of(response), asked_s)
     return found
 
 
@@ -184,6 +185,8 @@ def predicted(
         response = yield from _inferred(policy, contract, batch, deadline, key)
     except (SignatureError, ContractChangedError, InvalidRequestError) as error:
         if isinstance(error, ServerError) and error.reason not in STALE_REASONS:
+            raise
+        if isinstance(error, SignatureError) and contracts.is_fresh(*at, policy.clock()):
             raise
         fresh = yield from _renewed(policy, contracts, *at, deadline)
         if fresh is None or fresh == contract:
