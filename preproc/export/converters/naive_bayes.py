@@ -93,13 +93,12 @@ def categorical_nb(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...
     broken = scope.op("Not", known)
     scope.refuse(broken, [feature.column for feature in block.features], _CATEGORY)
     safe = scope.op("Where", broken, np.array(0.0), block.value)
-    codes = scope.cast(safe, "int64")
-    scores = ""
-    for at, table_of in enumerate(fitted.feature_log_prob_):
-        code = scope.op("Gather", codes, np.array(at), axis=1)
-        rows = np.ascontiguousarray(np.asarray(table_of, np.float64).T)
-        term = scope.op("Gather", rows, code)
-        scores = scope.op("Add", scores, term) if scores else term
+    # Rows of one table for all features, each behind those of the features before.
+    starts = np.cumsum([0, *fitted.n_categories_[:-1]], dtype=np.int64)
+    places = scope.op("Add", scope.cast(safe, "int64"), starts[np.newaxis])
+    terms = scope.op("Gather", np.hstack(fitted.feature_log_prob_).T, places)
+    sums = scope.op("CumSum", terms, np.array(1))
+    scores = scope.op("Gather", sums, np.array(block.width - 1), axis=1)
     scores = scope.op("Add", scores, scope.row(fitted.class_log_prior_))
     parts = [np.abs(table_of[np.isfinite(table_of)]) for table_of in fitted.feature_log_prob_]
     scale = sum(float(part.max(initial=0.0)) for part in parts)
