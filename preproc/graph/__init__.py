@@ -15,6 +15,7 @@ from preproc.graph.fusion import fuse, restructure
 from preproc.graph.halves import Halves, lower
 from preproc.graph.listing import nodes_by_step
 from preproc.graph.logarithm import binary_logarithm, decimal_logarithm, log1p, logarithm
+from preproc.graph.loops import Carried, loop_body
 from preproc.graph.normal import normal_quantile
 from preproc.graph.packing import PACKED_INPUTS, PackedGraph, pack
 from preproc.graph.picture import picture_of
@@ -32,6 +33,7 @@ from preproc.graph.vocabulary import lookup
 __all__ = [
     "PACKED_INPUTS",
     "Approximate",
+    "Carried",
     "Civil",
     "Doubt",
     "GraphBuilder",
@@ -68,6 +70,7 @@ __all__ = [
     "logarithm",
     "logistic",
     "lookup",
+    "loop_body",
     "lower",
     "nodes_by_step",
     "normal_quantile",

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
 from preproc.graph.builder import GraphBuilder
+from preproc.graph.loops import Carried, loop_body
 
 _ROUNDS: Final = 100
 _EVEN: Final = 0.005
@@ -87,38 +87,9 @@ def _round(classes: int, prefix: str) -> onnx.GraphProto:
     # One more element, so that a batch without rows has a largest one as well.
     flat = op("Concat", op("Reshape", number, np.array([-1])), np.zeros(1, np.int64), axis=0)
     goes_on = op("Equal", op("ReduceMax", flat, keepdims=0), np.array(1))
-    return _body(inner, prefix, (goes_on, active, form, value), classes)
-
-
-def _body(
-    inner: GraphBuilder, prefix: str, outputs: tuple[str, ...], classes: int
-) -> onnx.GraphProto:
-    """Close the body of the loop; its constants get names that no outer one has."""
-    nodes, constants = inner.parts()
-    names = {constant.name: f"{prefix}{constant.name}" for constant in constants}
-    for constant in constants:
-        constant.name = names[constant.name]
-    for node in nodes:
-        node.input[:] = [names.get(name, name) for name in node.input]
-    double, flag = onnx.TensorProto.DOUBLE, onnx.TensorProto.BOOL
-    square: list[str | int] = ["N", classes, classes]
-    shapes: dict[str, tuple[int, list[str | int]]] = {
-        "active": (flag, ["N", 1]),
-        "form": (double, square),
-        "start": (double, ["N", classes]),
+    carried: Carried = {
+        "active": ("bool", ["N", 1]),
+        "form": ("float64", ["N", classes, classes]),
+        "start": ("float64", ["N", classes]),
     }
-    carried = list(shapes.values())
-    inputs = [
-        helper.make_tensor_value_info(f"{prefix}/round", onnx.TensorProto.INT64, []),
-        helper.make_tensor_value_info(f"{prefix}/goes_on", flag, []),
-        *(
-            helper.make_tensor_value_info(f"{prefix}/{name}", *kind)
-            for name, kind in shapes.items()
-        ),
-    ]
-    results = []
-    for at, (name, kind) in enumerate(zip(outputs, [(flag, []), *carried], strict=True)):
-        result = f"{prefix}/result_{at}"
-        nodes.append(helper.make_node("Identity", [name], [result], name=result))
-        results.append(helper.make_tensor_value_info(result, *kind))
-    return helper.make_graph(nodes, "round", inputs, results, constants)
+    return loop_body(inner, prefix, carried, goes_on, (active, form, value))

@@ -19,10 +19,12 @@ from preproc.export.converters.impute_missing import indicators, is_nan, missing
 from preproc.export.converters.training_rows import check_magnitude, check_size
 from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Table, least_certain
-from preproc.graph import paired_sum, pairwise_sum
+from preproc.graph import Carried, GraphBuilder, loop_body, paired_sum, pairwise_sum
 
 _EXACT_NEIGHBOURS: Final = 2
 """Two numbers have one sum; the sum of three depends on the order."""
+_LEAST_CELLS: Final = 8
+"""Cells that are filled at a time in however small a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +101,78 @@ def _check(scope: Scope, fitted: KNNImputer) -> None:
 def _filled(
     scope: Scope, fitted: KNNImputer, block: Block, mask: str, kept: NDArray[np.intp]
 ) -> Block:
+    """Fill the missing cells of all columns, as many at a time as the batch has rows.
+
+    So what is held does not grow with columns, and nodes do not either.
+    """
     training = fitted._fit_X  # noqa: SLF001  # no public way
     gone = fitted._mask_fit_X  # noqa: SLF001  # no public way
     distances = nan_distances(scope, block, mask, training, gone)
-    cells, features = [], []
-    for at in kept.tolist():
-        donors = np.flatnonzero(~gone[:, at])
+    value = block.value
+    if len(kept) < block.width:
+        value, mask = (
+            scope.op("Gather", one, kept.astype(np.int64), axis=1) for one in (value, mask)
+        )
+    is_empty = gone[:, kept].all(axis=0).reshape(1, -1)
+    if is_empty.any():  # kept although it held nothing: all zeros, whatever comes
+        value = scope.op("Where", is_empty, np.array(0.0), value)
+        mask = scope.op("And", mask, ~is_empty)
+    cells = scope.op("NonZero", mask)
+    told = _told(scope, fitted, distances, cells, kept)
+    places = scope.op("Transpose", cells, perm=[1, 0])
+    fill, undecided = (scope.op("Gather", told, np.array(at), axis=1) for at in (0, 1))
+    value = scope.op("ScatterND", value, places, fill)
+    undecided = scope.op("ScatterND", mask, places, scope.cast(undecided, "bool"))
+    text = "KNNImputer finds no distinct nearest neighbours: others are as near within rounding"
+    scope.doubt(undecided, text)
+    largest = np.where(gone, 0.0, np.abs(training))[:, kept].max(axis=0) * fitted.n_neighbors
+    features = []
+    for at, most, none in zip(kept.tolist(), largest.tolist(), is_empty[0].tolist(), strict=True):
         feature = block.features[at]
-        cell = scope.op("Gather", block.value, np.array([at]), axis=1)
-        if not len(donors):  # kept although it held nothing: all zeros, whatever comes
-            cells.append(scope.op("Where", scope.op("Equal", cell, cell), np.zeros(1), np.zeros(1)))
-            features.append(replace(feature, has_nan=False, limit=0.0))
-            continue
-        missing = scope.op("Gather", mask, np.array([at]), axis=1)
-        fill, undecided = _mean_of_nearest(scope, fitted, distances, training[:, at], donors)
-        text = "KNNImputer finds no distinct nearest neighbours: others are as near within rounding"
-        scope.doubt(scope.op("And", missing, undecided), text)
-        cells.append(scope.op("Where", missing, fill, cell))
-        largest = float(np.abs(training[donors, at]).max()) * fitted.n_neighbors
-        limit = max(feature.limit, min(largest, MAX_FLOAT))
+        limit = 0.0 if none else max(feature.limit, min(most, MAX_FLOAT))
         features.append(replace(feature, has_nan=False, limit=limit))
     is_exact = fitted.n_neighbors <= _EXACT_NEIGHBOURS and fitted.weights != "distance"
     decided = block.decided if is_exact else least_certain(block.decided, "blas")
-    value = cells[0] if len(cells) == 1 else scope.op("Concat", *cells, axis=1)
     return replace(block, value=value, features=tuple(features), decided=decided)
+
+
+def _told(
+    scope: Scope, fitted: KNNImputer, distances: _Distances, cells: str, kept: NDArray[np.intp]
+) -> str:
+    """Give the fill of each cell, and 1 where its neighbours are undecided, (cells, 2).
+
+    `cells` is int64 (2, cells): the row of the batch and the column among those kept.
+    """
+    rows = len(fitted._fit_X)  # noqa: SLF001  # no public way
+    inner = replace(scope.child("cells"), graph=GraphBuilder())
+    prefix = f"/{inner.path}"
+    squared, doubt, left, so_far = (
+        f"{prefix}/{name}" for name in ("squared", "doubt", "left", "so_far")
+    )
+    size = inner.op("Shape", squared, start=0, end=1)
+    size = inner.op("Max", size, np.array([_LEAST_CELLS]))
+    some = inner.op("Slice", left, np.array([0]), size, np.array([1]))
+    row, column = (inner.op("Gather", some, np.array(at), axis=0) for at in (0, 1))
+    own = _Distances(*(inner.op("Gather", one, row, axis=0) for one in (squared, doubt)))
+    fill, undecided = _mean_of_nearest(inner, fitted, own, column, kept)
+    told = inner.op("Concat", fill, inner.cast(undecided, "float64"), axis=1)
+    end = np.array([np.iinfo(np.int64).max])
+    rest = inner.op("Slice", left, size, end, np.array([1]))
+    carried: Carried = {
+        "squared": ("float64", ["N", rows]),
+        "doubt": ("float64", ["N", rows]),
+        "left": ("int64", [2, "left"]),
+        "so_far": ("float64", ["so_far", 2]),
+    }
+    results = (squared, doubt, rest, inner.op("Concat", so_far, told, axis=0))
+    body = loop_body(inner.graph, prefix, carried, _is_left(inner, rest), results)
+    start = (distances.squared, distances.doubt, cells, np.zeros((0, 2)))
+    return scope.op("Loop", "", _is_left(scope, cells), *start, place=3, body=body)
+
+
+def _is_left(scope: Scope, cells: str) -> str:
+    count = scope.op("Squeeze", scope.op("Shape", cells, start=1, end=2))
+    return scope.op("Greater", count, np.array(0))
 
 
 def nan_distances(
@@ -165,26 +215,27 @@ def nan_distances(
 
 
 def _mean_of_nearest(
-    scope: Scope,
-    fitted: KNNImputer,
-    distances: _Distances,
-    column: NDArray[np.float64],
-    donors: NDArray[np.intp],
+    scope: Scope, fitted: KNNImputer, distances: _Distances, column: str, kept: NDArray[np.intp]
 ) -> tuple[str, str]:
-    """Give the fill (n, 1) of one column, and where the neighbours are undecided, (n, 1)."""
-    count = min(int(fitted.n_neighbors), len(donors))
-    infinity, values = np.array(np.inf), column[donors]
-    squared, doubt = distances.squared, distances.doubt
-    if len(donors) < len(column):
-        squared = scope.op("Gather", squared, donors.astype(np.int64), axis=1)
-        doubt = scope.op("Gather", doubt, donors.astype(np.int64), axis=1)
+    """Give the fill (cells, 1) of cells, and where the neighbours are undecided, (cells, 1).
+
+    Training rows without a value in the cell's column, one of those kept, are infinitely far.
+    """
+    training = fitted._fit_X[:, kept]  # noqa: SLF001  # no public way
+    gone = fitted._mask_fit_X[:, kept]  # noqa: SLF001  # no public way
+    count, donors = min(int(fitted.n_neighbors), len(gone)), np.count_nonzero(~gone, axis=0)
+    infinity, (squared, doubt) = np.array(np.inf), (distances.squared, distances.doubt)
+    if gone.any():
+        is_gone = scope.op("Gather", np.ascontiguousarray(gone.T), column)
+        squared = scope.op("Where", is_gone, np.array(np.nan), squared)
+    values = scope.op("Gather", _turned(np.where(gone, 0.0, training)), column)
     far = scope.op("Where", scope.op("IsNaN", squared), infinity, squared)
     nearest = scope.op("TopK", far, np.array([count]), axis=1, largest=0, sorted=1, place=1)
     near = scope.op("GatherElements", far, nearest, axis=1)
     is_near = scope.op("Less", near, infinity)
     low, high = scope.op("Sub", far, doubt), scope.op("Add", far, doubt)
     undecided = any_of(scope, scope.op("Equal", squared, infinity))
-    if count < len(donors):
+    if count < donors.max():
         ties = tied(scope, (low, high), (nearest, is_near), values)
         undecided = scope.op("Or", undecided, ties)
     if fitted.weights == "distance":
@@ -196,19 +247,28 @@ def _mean_of_nearest(
         weights = scope.op("Where", is_near, inverse, np.array(0.0))
     else:
         weights = scope.cast(is_near, "float64")
-    weighted = scope.op("Mul", scope.op("Gather", values, nearest), weights)
+    chosen = scope.op("GatherElements", values, nearest, axis=1)
+    weighted = scope.op("Mul", chosen, weights)
     total = pairwise_sum(scope.graph, weights, count, scope=scope.path)
     mean = scope.op("Div", pairwise_sum(scope.graph, weighted, count, scope=scope.path), total)
-    gone = np.isnan(column) if is_nan(fitted.missing_values) else column == fitted.missing_values
-    lonely = np.array(float(np.ma.array(column, mask=gone).mean()))
+    lonely = np.zeros(len(donors))
+    for at in np.flatnonzero(donors).tolist():
+        lonely[at] = np.ma.array(training[:, at], mask=gone[:, at]).mean()
     is_lonely = scope.op("Equal", total, np.array(0.0))
-    return scope.op("Where", is_lonely, lonely, mean), undecided
+    alone = scope.op("Gather", lonely.reshape(-1, 1), column)
+    return scope.op("Where", is_lonely, alone, mean), undecided
 
 
 def tied(
-    scope: Scope, bounds: tuple[str, str], chosen: tuple[str, str], values: NDArray[np.float64]
+    scope: Scope,
+    bounds: tuple[str, str],
+    chosen: tuple[str, str],
+    values: str | NDArray[np.float64],
 ) -> str:
-    """Tell where a donor left out may be as near as one taken, and their values differ, (n, 1)."""
+    """Tell where a donor left out may be as near as one taken, and their values differ, (n, 1).
+
+    `values` are of shape (n, donors), or (1, donors) where all rows have the same.
+    """
     low, high = bounds
     nearest, is_near = chosen
     infinity, axis = np.array(np.inf), np.array([1])
@@ -220,9 +280,8 @@ def tied(
     first = scope.op("ReduceMin", others, axis, keepdims=1)
     within = scope.op("LessOrEqual", low, reach)
     in_doubt = scope.op("And", within, scope.op("GreaterOrEqual", high, first))
-    row = values.reshape(1, -1)
-    most = scope.op("ReduceMax", scope.op("Where", in_doubt, row, -infinity), axis, keepdims=1)
-    least = scope.op("ReduceMin", scope.op("Where", in_doubt, row, infinity), axis, keepdims=1)
+    most = scope.op("ReduceMax", scope.op("Where", in_doubt, values, -infinity), axis, keepdims=1)
+    least = scope.op("ReduceMin", scope.op("Where", in_doubt, values, infinity), axis, keepdims=1)
     return scope.op("And", scope.op("LessOrEqual", first, reach), scope.op("Less", least, most))
 
 

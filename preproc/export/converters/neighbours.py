@@ -263,7 +263,7 @@ def nearest(scope: Scope, measured: Measured, count: int, outcome: Matrix) -> Ne
             # Infinity less infinity: no margin there.
             low = scope.op("Where", scope.op("Less", far, infinity), low, infinity)
             high = scope.op("Where", scope.op("Less", far, infinity), high, infinity)
-        rows = tied(scope, (low, high), (index, is_near), ids)
+        rows = tied(scope, (low, high), (index, is_near), ids.reshape(1, -1))
         scope.doubt(
             rows, f"{name}: the last neighbour and one left out are as near within rounding"
         )
