@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -30,8 +30,11 @@ def started(root: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int
 
 
 def children_of(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(one) for one in text.split()]
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):  # of the one that started them
+        with suppress(OSError):  # it has ended
+            found += map(int, thread.read_text(encoding="ascii").split())
+    return found
 
 
 def is_running(pid: int) -> bool:
@@ -64,6 +67,19 @@ def test_a_signal_drains_all_and_each_has_written_its_log(models: Path, tmp_path
     heads = [rows.head.process for file in files for rows in rows_of(file)]
     assert sorted(set(heads)) == sorted(workers)
     assert sum(rows.own.num_rows for file in files for rows in rows_of(file)) == 16
+
+
+def test_a_stop_ends_a_newcomer_that_is_on_the_way_and_complains_of_nothing(models: Path) -> None:
+    with started(models) as (process, _):
+        assert process.stderr is not None
+        workers = set(children_of(process.pid))
+        os.kill(min(workers), signal.SIGKILL)
+        assert any("another takes its place" in line for line in process.stderr)
+        wait_for(lambda: bool(set(children_of(process.pid)) - workers))
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read().splitlines()  # until the newcomer, too, has closed it
+        assert process.wait(60) == 0, said
+    assert [line for line in said if " INFO preproc_server." not in line] == []
 
 
 def test_no_worker_outlives_its_parent(models: Path) -> None:

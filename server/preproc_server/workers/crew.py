@@ -66,6 +66,7 @@ class Crew:
         self._hear = hear
         self.state = State()
         self._members: list[Member] = []
+        self._newcomers: list[Member] = []
         self._retired = Census()
         self._replaced = 0
         self.lock = RLock()
@@ -117,12 +118,12 @@ class Crew:
 
     def drain(self) -> None:
         """Tell every prober NOT_SERVING, and replace no worker any more."""
-        self._is_closing.set()
+        self._close()
         self.ask_all("drain", ORDER_S)
 
     def stop(self, grace_s: float) -> None:
         """Refuse new calls, wait at most `grace_s` for those under way, and end all workers."""
-        self._is_closing.set()
+        self._close()
         self.ask_all("stop", grace_s + ORDER_S, grace_s=grace_s)
         for member in self.members:
             member.hang_up()
@@ -153,6 +154,14 @@ class Crew:
                 told.append((member, error))
         return told
 
+    def _close(self) -> None:
+        """Let nobody join any more, and end who is on the way."""
+        self._is_closing.set()
+        with self.lock:
+            late = [member for member in self._newcomers if member not in self._members]
+        for member in late:
+            member.end()
+
     def _note(self, member: Member, told: Any) -> None:
         member.census, member.generation = census_from_json(told["census"]), told["generation"]
         for counted in told["drift"]:
@@ -161,13 +170,17 @@ class Crew:
     def _add(self, slot: int | None) -> None:
         """Start a worker, bring it in step, and let it listen if the others do."""
         member = Member(self._settings, self._answer, self._part)
+        self._newcomers.append(member)
         try:
+            self._check_wanted(member)
             member.greet()
             while not self._is_in_step(member, slot):
                 pass
         except BaseException:
             member.end()
             raise
+        finally:
+            self._newcomers.remove(member)
 
     def _is_in_step(self, member: Member, slot: int | None) -> bool:
         """Load what is served, without holding up others; then join, if it still is."""
@@ -180,11 +193,15 @@ class Crew:
             member.slot = slot
             if self._is_open and slot is not None:
                 self._listen(member)
-            if member.is_over or self._is_closing.is_set():
-                raise LinkError(f"{member.name} came too late")
+            self._check_wanted(member)
             self._members.append(member)
             self._arrived.notify_all()
             return True
+
+    def _check_wanted(self, member: Member) -> None:
+        """Raise `LinkError` for a worker that is gone, or came after the end was told."""
+        if member.is_over or self._is_closing.is_set():
+            raise LinkError(f"{member.name} came too late")
 
     def _listen(self, member: Member) -> None:
         cpu = None
@@ -226,6 +243,8 @@ class Crew:
             try:
                 self._add(slot)
             except (PreprocError, OSError, RuntimeError) as error:
+                if self._is_closing.is_set():
+                    return  # nobody is needed any more, so nothing is amiss
                 pause_s = PAUSE_S
                 _LOG.error("%s; another is tried in %g s", error, pause_s)
             else:
