@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -304,16 +303,20 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     for problem in unknown_variables(os.environ):
         _LOG.warning("%s", problem)
-    received: SimpleQueue[int] = SimpleQueue()  # the one queue that a signal may write to
+    # A thread that starts another may be given the signal in place of this one, which would then
+    # wait on: a descriptor is written to by whoever is given it.
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)
+    signal.set_wakeup_fd(sink)
     for number in STOP_SIGNALS:
-        signal.signal(number, lambda got, _: received.put(got))
+        signal.signal(number, lambda *_: None)
     server = server_of(settings)
     server.start()
     if server.metrics_port is not None:
         _LOG.info("metrics on port %d, under /metrics", server.metrics_port)
     if settings.log_dir is not None:
         _LOG.info("logging %g of the requests to %s", settings.log_sample, settings.log_dir)
-    got = signal.Signals(received.get())
+    got = signal.Signals(os.read(source, 1)[0])
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     _LOG.info("%s: draining; once more to stop at once", got.name)

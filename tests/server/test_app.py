@@ -1,5 +1,6 @@
 """Starting, counting, draining, stopping."""
 
+import ctypes
 import re
 import signal
 import subprocess
@@ -67,6 +68,21 @@ def test_a_signal_drains_before_the_process_ends(
     log = process.stderr.read()
     assert f"{number.name}: draining; once more to stop at once" in log
     assert log.endswith("INFO preproc_server.app: stopped\n")
+
+
+def test_a_signal_that_another_thread_is_given_ends_the_process_too(
+    process: subprocess.Popen[str],
+) -> None:
+    port_of(process)
+    threads = Path(f"/proc/{process.pid}/task").iterdir()
+    open_to_all = {
+        int(thread.name)
+        for thread in threads
+        if re.search(r"SigBlk:\s*0+\n", (thread / "status").read_text(encoding="ascii"))
+    }
+    other = min(open_to_all - {process.pid})
+    assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_second_signal_kills(process: subprocess.Popen[str]) -> None:
