@@ -14,7 +14,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from preproc import ExportError
 from preproc.export.conversion import convert
 from preproc.runtime.backends.onnxruntime_cpu import open_executor
-from tests.matrix.asking import both_features
+from tests.matrix.asking import ask, both_features
 from tests.matrix.data import make_data
 from tests.matrix.harness import Case, check
 
@@ -93,6 +93,16 @@ def test_rows_whose_neighbours_are_tied_are_doubtful() -> None:
     # Two equally near donors disagree in the first row and agree in the third.
     assert is_out.tolist() == [True, False, False, False, False]
     assert np.array_equal(want, got)
+
+
+def test_a_training_row_at_distance_zero_fills_in_alone() -> None:
+    train = np.array([[0.0, 1.0], [2.0, 5.0], [2.0, 8.0], [9.0, 7.0], [20.0, 3.0]])
+    fitted = KNNImputer(n_neighbors=3, weights="distance").fit(train)
+    rows = np.array([[2.0, np.nan], [9.0, np.nan], [4.0, np.nan]])
+    got = ask(fitted, train, rows).answers["features"]
+    assert np.array_equal(got[:2], fitted.transform(rows[:2]))
+    assert got[:, 1].tolist()[:2] == [6.5, 7.0]
+    assert np.allclose(got[2], fitted.transform(rows[2:])[0], rtol=1e-15)
 
 
 def test_far_offsets_leave_rows_in_doubt_rather_than_find_other_neighbours() -> None:

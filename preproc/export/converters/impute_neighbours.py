@@ -239,12 +239,11 @@ def _mean_of_nearest(
         ties = tied(scope, (low, high), (nearest, is_near), values)
         undecided = scope.op("Or", undecided, ties)
     if fitted.weights == "distance":
-        # Next to zero the weight is all rounding, and zero itself takes another path.
+        # Next to zero the weight is all rounding, and whether it is zero takes another path.
         least = scope.op("GatherElements", low, nearest, axis=1)
         touches = scope.op("And", is_near, scope.op("LessOrEqual", least, np.array(0.0)))
         undecided = scope.op("Or", undecided, any_of(scope, touches))
-        inverse = scope.op("Div", np.array(1.0), scope.op("Sqrt", near))
-        weights = scope.op("Where", is_near, inverse, np.array(0.0))
+        weights = inverse_of(scope, scope.op("Sqrt", near))
     else:
         weights = scope.cast(is_near, "float64")
     chosen = scope.op("GatherElements", values, nearest, axis=1)
@@ -289,6 +288,14 @@ def any_of(scope: Scope, value: str) -> str:
     """Tell where any column is true, (n, 1)."""
     whole = scope.op("ReduceMax", scope.cast(value, "int64"), np.array([1]), keepdims=1)
     return scope.op("Equal", whole, np.array(1, np.int64))
+
+
+def inverse_of(scope: Scope, distance: str) -> str:
+    """Weigh by inverse distances; at distance 0 a neighbour counts 1 and the others nothing."""
+    inverse = scope.op("Div", np.array(1.0), distance)
+    is_hit = scope.op("IsInf", inverse)
+    hits = scope.cast(is_hit, "float64")
+    return scope.op("Where", any_of(scope, is_hit), hits, inverse)
 
 
 def _not_negative(scope: Scope, value: str) -> str:

@@ -12,7 +12,7 @@ from preproc.export.answers import (
     probabilities_answer,
     scores_answer,
 )
-from preproc.export.converters.impute_neighbours import any_of
+from preproc.export.converters.impute_neighbours import any_of, inverse_of
 from preproc.export.converters.neighbour_targets import (
     LANE,
     codes_of,
@@ -144,14 +144,6 @@ def check_weights(scope: Scope, fitted: Any, way: Way) -> bool:
             "algorithm='kd_tree' or weights='uniform'"
         )
     return True
-
-
-def inverse_of(scope: Scope, distance: str) -> str:
-    """Weigh by inverse distances; at distance 0 a neighbour counts 1 and the others nothing."""
-    inverse = scope.op("Div", np.array(1.0), distance)
-    is_hit = scope.op("IsInf", inverse)
-    hits = scope.cast(is_hit, "float64")
-    return scope.op("Where", any_of(scope, is_hit), hits, inverse)
 
 
 def _found(scope: Scope, fitted: Any, table: Table, outcome: Any) -> tuple[Block, Nearest]:
