@@ -164,8 +164,8 @@ def _array_column(data: NDArray[Any]) -> Column:
 
 
 def is_null(cell: object) -> bool:
-    """Whether a cell of text is None or NaN."""
-    return cell is None or cell != cell  # noqa: PLR0124  # NaN alone differs from itself
+    """Whether a cell of text is None or NaN; ``pandas.NA`` and ``NaT`` are neither."""
+    return cell is None or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
 
 
 def _number_null(dtype: str) -> Null | None:
@@ -210,6 +210,8 @@ def _column(series: nw.Series[Any]) -> Column:
 
 def _text_column(series: nw.Series[Any], values: NDArray[Any]) -> Column:
     nulls = series.is_null().to_numpy()
+    if str(getattr(series.to_native(), "dtype", "")) == "object":  # holds nulls of any kind
+        nulls = np.array([is_null(cell) for cell in values.tolist()], bool)
     domain = _text_domain(series.name, values[~nulls].tolist())
     return Column(series.name, TEXT, _null_of(series, values[nulls].tolist()), domain=domain)
 

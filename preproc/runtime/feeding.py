@@ -166,8 +166,10 @@ def _with_nan(name: str, series: nw.Series[Any]) -> NDArray[np.float64]:
 
 
 def _fits(series: nw.Series[Any]) -> bool:
-    low, high = series.min(), series.max()
-    return low is None or bool(low >= -MAX_EXACT_INTEGER and high <= MAX_EXACT_INTEGER)
+    known = series.drop_nulls()
+    if known.is_empty():  # nothing but nulls, whose least is a null as well
+        return True
+    return bool(known.min() >= -MAX_EXACT_INTEGER and known.max() <= MAX_EXACT_INTEGER)
 
 
 def unit_of(moment: str) -> str:
@@ -244,13 +246,19 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
     values = series.to_numpy()
     if column is None or not column.is_text or values.dtype.kind not in "OUT":
         return values
-    if not series.implementation.is_pandas_like():
+    if not series.implementation.is_pandas_like() or _has_own_null(series):
         values = values.astype(object)
         nulls = series.is_null().to_numpy()
         check_text(column.name, values[~nulls])
         values[nulls] = NULL_TOKENS[column.null or "none"]
         return values
     return with_tokens(column.name, values)
+
+
+def _has_own_null(series: nw.Series[Any]) -> bool:
+    """Whether a series of pandas has a null that is neither None nor NaN: ``pandas.NA``."""
+    null = getattr(series.to_native().dtype, "na_value", None)
+    return null is not None and not isinstance(null, float)
 
 
 def _check_nulls(column: Column, series: nw.Series[Any]) -> None:

@@ -9,6 +9,8 @@ from preproc.errors import SignatureError
 from preproc.signature import NULL_NAN, NULL_NONE, TEXT
 
 _TEXTS: Final = frozenset({str, np.str_})
+_NULLS: Final = (type(None), float, np.floating)
+"""What a null of text can be; ``pandas.NA`` and ``NaT`` mean something else to scikit-learn."""
 _RESERVED: Final = frozenset({NULL_NONE, NULL_NAN})
 
 
@@ -23,9 +25,11 @@ def with_tokens(name: str, cells: NDArray[Any]) -> NDArray[Any]:
     if cells.dtype.kind != "O":
         cells = cells.astype(object)
     flat = cells.ravel().tolist()
-    if set(map(type, flat)) <= _TEXTS:  # mostly there is no null to look for
+    kinds = set(map(type, flat))
+    if kinds <= _TEXTS:  # mostly there is no null to look for
         check_data(name, flat)
         return cells
+    _check_kinds(name, {kind for kind in kinds if not issubclass(kind, _NULLS)})
     is_none, is_nan = _nulls_in(cells)
     check_text(name, cells[~(is_none | is_nan)])
     return tokens_of(cells)
@@ -53,11 +57,16 @@ def nulls_of(texts: NDArray[Any]) -> NDArray[Any]:
 def check_text(name: str, cells: NDArray[Any]) -> None:
     """Raise `SignatureError` for a cell that is no text, and for data that equals a token."""
     flat = cells.ravel().tolist()
-    strange = set(map(type, flat)) - _TEXTS
+    _check_kinds(name, set(map(type, flat)))
+    check_data(name, flat)
+
+
+def _check_kinds(name: str, kinds: set[type]) -> None:
+    """Raise `SignatureError` for types of cells that are no text."""
+    strange = kinds - _TEXTS
     if strange:
         got = ", ".join(sorted(kind.__name__ for kind in strange))
         raise SignatureError(name, f"expected dtype {TEXT}, got cells of type {got}")
-    check_data(name, flat)
 
 
 def check_data(name: str, texts: list[str]) -> None:

@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from preproc import ExportError, SignatureError
 from preproc.export import export_pipeline
@@ -113,3 +113,52 @@ def test_names_that_are_one_as_text_are_refused(tmp_path: Path) -> None:
     fitted = StandardScaler().fit(data.to_numpy())
     with pytest.raises(SignatureError, match=r"expected names that differ as text, got \[1, '1'\]"):
         export_pipeline(fitted, data, repository=tmp_path, name="model")
+
+
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+def test_text_of_pandas_with_its_own_null_means_what_it_means_to_scikit_learn(
+    storage: str, tmp_path: Path
+) -> None:
+    dtype: Any = pd.StringDtype(storage, na_value=pd.NA)
+    data = pd.DataFrame({"t": pd.Series(["a", "b", None, "a"] * 10, dtype=dtype)})
+    known = data.dropna()
+    codes = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(known)
+    filled = make_pipeline(
+        SimpleImputer(missing_values=pd.NA, strategy="most_frequent"),
+        OneHotEncoder(sparse_output=False),
+    ).fit(data)
+    many = pd.concat([data] * 50)
+    for at, (fitted, training) in enumerate(((codes, known), (filled, data))):
+        with opened(fitted, training, tmp_path / str(at)) as session:
+            for rows in (data, data[2:3], known, many):
+                assert np.array_equal(session.run(rows)["features"], fitted.transform(rows))
+
+
+def test_a_row_of_whole_numbers_that_are_all_null_is_answered(tmp_path: Path) -> None:
+    data = pd.DataFrame({"n": pd.array([1, 2, None] * 10, dtype="Int64")})
+    fitted = SimpleImputer().fit(data)
+    with opened(fitted, data, tmp_path) as session:
+        assert session.run(data[2:3])["features"].tolist() == fitted.transform(data[2:3]).tolist()
+
+
+@pytest.mark.parametrize("null", [pd.NA, pd.NaT], ids=["NA", "NaT"])
+def test_a_null_that_is_neither_none_nor_nan_is_no_text(null: Any, tmp_path: Path) -> None:
+    data = pd.DataFrame({"t": pd.Series(["a", np.nan, "b", "a"] * 10, dtype=object)})
+    odd = pd.DataFrame({"t": pd.Series(["a", null], dtype=object)})
+    fitted = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(data)
+    assert fitted.transform(odd)[1].tolist() == [0.0, 0.0, 0.0]  # not what NaN gives
+    with opened(fitted, data, tmp_path) as session:
+        for rows in (odd, {"t": odd["t"].to_numpy()}):
+            with pytest.raises(SignatureError) as caught:
+                session.run(rows)
+            kind = type(null).__name__
+            problem = f"field 't': expected dtype string, got cells of type {kind}"
+            assert str(caught.value) == problem
+    for training, name in ((odd, "t"), (odd.to_numpy(), "X")):
+        with pytest.raises(ExportError) as refused:
+            export_pipeline(
+                FunctionTransformer().fit(training), training, repository=tmp_path, name="odd"
+            )
+        assert str(refused.value) == (
+            f"step .: field {name!r}: expected text, got cells of type ['{kind}']; cast the column"
+        )
