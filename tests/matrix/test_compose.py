@@ -1,9 +1,10 @@
 """Compositions of transformers."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
@@ -11,6 +12,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from preproc.export import export_pipeline
+from preproc.runtime import open_session
 from tests.matrix.harness import Case, check
 
 NUMBERS: Final = ["normal", "skewed", "offset"]
@@ -123,3 +126,20 @@ CASES: Final = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_compositions(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
+
+
+@pytest.mark.parametrize("weight", [3, 0.5, True, np.float64(0.5), np.int64(3)], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, bool])
+def test_a_weight_gives_the_dtype_that_numpy_gives(
+    dtype: type[Any], weight: Any, tmp_path: Path
+) -> None:
+    data = pd.DataFrame({"t": ["a", "b", "c", "a"] * 5})
+    codes = OneHotEncoder(dtype=dtype, sparse_output=False)
+    parts = ColumnTransformer([("c", codes, ["t"])], transformer_weights={"c": weight}).fit(data)
+    artifact = export_pipeline(parts, data, repository=tmp_path, name="model")
+    assert artifact.path is not None
+    with open_session(artifact.path) as session:
+        got = session.run(data)["features"]
+    want = parts.transform(data)
+    assert got.dtype == (np.int64 if want.dtype == bool else want.dtype)
+    assert np.array_equal(got, want)

@@ -118,9 +118,9 @@ def _weighted(scope: Scope, name: str, table: Table, weights: Mapping[str, float
 def _multiplied(scope: Scope, block: Block, weight: float) -> Block:
     if block.dtype == TEXT:
         raise scope.error("expected numbers to multiply by a weight, got text")
-    dtype = np.result_type(np.dtype(block.dtype), type(weight)).name
+    dtype = np.result_type(np.dtype(block.dtype), weight).name
     value = block.value if dtype == block.dtype else scope.cast(block.value, dtype)
-    product = scope.op("Mul", value, np.array(weight, dtype))
+    product = scope.op("And" if dtype == "bool" else "Mul", value, np.array(weight, dtype))
     # An infinity times zero is NaN, so a weight of zero keeps both possible.
     features = tuple(
         replace(feature, has_nan=feature.has_nan or (feature.has_inf and not weight))
