@@ -158,7 +158,7 @@ def numbers(scope: Scope, table: Table) -> Block:
     if TEXT in dtypes:
         names = [f.name for b in table.blocks if b.dtype == TEXT for f in b.features]
         raise scope.error(f"expected numbers, got text columns {names}; encode them first")
-    _refuse_times(scope, table)
+    refuse_times(scope, table)
     joined = np.result_type(*dtypes)
     if joined.kind == "f" and joined != np.float64:
         raise scope.error(f"expected float64 columns, got {joined}; train in float64")
@@ -175,7 +175,8 @@ def numbers(scope: Scope, table: Table) -> Block:
     return replace(joined_block, value=value, features=table.features)
 
 
-def _refuse_times(scope: Scope, table: Table) -> None:
+def refuse_times(scope: Scope, table: Table) -> None:
+    """Refuse the export where numbers are needed and times came."""
     times = [block for block in table.blocks if block.dtype.startswith(("datetime", "timedelta"))]
     if times:
         names = [feature.name for block in times for feature in block.features]
@@ -187,7 +188,7 @@ def _refuse_times(scope: Scope, table: Table) -> None:
 
 def joined(scope: Scope, table: Table) -> Block:
     """Join a table as numpy does: to the common dtype of its parts."""
-    _refuse_times(scope, table)
+    refuse_times(scope, table)
     dtypes = [block.dtype for block in table.blocks]
     if TEXT in dtypes:
         return texts(scope, table)

@@ -6,12 +6,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from preproc import RefusedRows
 from preproc.export import export_pipeline
 from preproc.runtime import open_session
 from tests.matrix.harness import Case, check
@@ -143,3 +144,33 @@ def test_a_weight_gives_the_dtype_that_numpy_gives(
     want = parts.transform(data)
     assert got.dtype == (np.int64 if want.dtype == bool else want.dtype)
     assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "string"])
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_null_of_pandas_is_passed_on_in_frames_alone(
+    dtype: str, tmp_path: Path, *, is_kept: bool
+) -> None:
+    data = pd.DataFrame({"f": np.arange(20.0), "n": pd.array(["1", "2"] * 10, dtype=dtype)})
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    parts = make_column_transformer(("passthrough", ["n"]), (StandardScaler(), ["f"]))
+    if dtype == "string":
+        parts = make_column_transformer(("passthrough", ["n"]))
+    parts.set_output(transform="pandas" if is_kept else "default")
+    fitted = make_pipeline(parts, codes if dtype == "string" else SimpleImputer()).fit(data)
+    odd = data[:2].assign(n=pd.array(["1", None], dtype=dtype))
+    artifact = export_pipeline(fitted, data, repository=tmp_path, name="model")
+    assert artifact.path is not None
+    with open_session(artifact.path) as session:
+        read = [column.name for column in session.signature.columns]
+        assert np.array_equal(session.run(data[read])["features"], fitted.transform(data))
+        if is_kept:
+            assert np.array_equal(session.run(odd[read])["features"], fitted.transform(odd))
+            return
+        with pytest.raises(ValueError, match=r"uses pandas\.NA"):
+            fitted.transform(odd)
+        with pytest.raises(RefusedRows) as caught:
+            session.run(odd[read])
+    (rule,) = caught.value.rules
+    assert (caught.value.rows, caught.value.columns) == ((1,), ("n",))
+    assert rule.startswith("ColumnTransformer refuses pandas.NA in what it passes on")

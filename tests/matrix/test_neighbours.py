@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -232,3 +233,10 @@ def test_any_radius_votes_bit_for_bit(
     voter.fit(values, draw.integers(0, 3, 120))
     found = largest_errors(voter, np.vstack([values, values + 0.1]))
     assert set(found.values()) <= {0.0}
+
+
+def test_times_are_refused_by_name() -> None:
+    times = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=20)})
+    fitted = KNeighborsRegressor().fit(times, np.arange(20.0))
+    with pytest.raises(ExportError, match=r"expected numbers, got times \['t'\]; derive numbers"):
+        convert(fitted, times)

@@ -12,11 +12,13 @@ from sklearn.model_selection._search_successive_halving import (
     HalvingRandomSearchCV,
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils._set_output import _get_output_config
 
 from preproc.export.answers import Answer
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, take
-from preproc.signature import TEXT
+from preproc.signature import NULL_NAN, TEXT
 
 
 def pipeline(scope: Scope, fitted: Pipeline, table: Table) -> Table:
@@ -75,6 +77,7 @@ def column_transformer(scope: Scope, fitted: ColumnTransformer, table: Table) ->
         at = fitted._transformer_to_input_indices[name]  # noqa: SLF001  # no public way
         if len(at):
             part = _part(scope, name, transformer, take(scope, table, at))
+            part = _without_own_nulls(scope, fitted, transformer, part)
             blocks.extend(_weighted(scope, name, part, weights).blocks)
     if not blocks:
         raise scope.error("expected at least one transformer with columns, got none")
@@ -104,6 +107,33 @@ def _part(scope: Scope, name: str, transformer: Any, table: Table) -> Table:
     if isinstance(transformer, str) and transformer == "passthrough":
         return table
     return scope.convert(name, transformer, table)
+
+
+def _without_own_nulls(
+    scope: Scope, fitted: ColumnTransformer, transformer: Any, part: Table
+) -> Table:
+    """Refuse ``pandas.NA`` in columns that are passed on, which scikit-learn puts in no array."""
+    is_kept = _get_output_config("transform", fitted)["dense"] == "pandas"
+    is_passed = isinstance(transformer, FunctionTransformer) and transformer.func is None
+    if is_kept or not is_passed or part.frame != "pandas" or scope.ground is None:
+        return part
+    dtypes = scope.ground.oracle.like.dtypes
+    return replace(part, blocks=tuple(_without_null(scope, b, dtypes) for b in part.blocks))
+
+
+def _without_null(scope: Scope, block: Block, dtypes: Any) -> Block:
+    null = getattr(dtypes.get(block.value), "na_value", None)  # inputs alone are named as columns
+    if null is None or isinstance(null, float) or block.dtype not in (TEXT, "float64"):
+        return block
+    is_null = (
+        scope.op("Equal", block.value, np.array(NULL_NAN, object))
+        if block.dtype == TEXT
+        else scope.op("IsNaN", block.value)
+    )
+    columns = [feature.column for feature in block.features]
+    scope.refuse(is_null, columns, "ColumnTransformer refuses pandas.NA in what it passes on")
+    features = tuple(replace(feature, has_nan=False) for feature in block.features)
+    return replace(block, features=features)
 
 
 def _weighted(scope: Scope, name: str, table: Table, weights: Mapping[str, float]) -> Table:

@@ -27,7 +27,14 @@ from preproc.export.converters.training_rows import (
     ordered_over_features,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Table, numbers, refuse_infinite, refuse_not_finite
+from preproc.export.table import (
+    Block,
+    Table,
+    numbers,
+    refuse_infinite,
+    refuse_not_finite,
+    refuse_times,
+)
 
 Matrix = NDArray[np.float64]
 
@@ -108,6 +115,7 @@ class Nearest:
 
 def way_of(scope: Scope, fitted: Any, table: Table) -> Way:
     """Read how a fitted model measures, or refuse the export by name."""
+    refuse_times(scope, table)
     name, training = type(fitted).__name__, fitted._fit_X  # noqa: SLF001  # no public way
     given = fitted.effective_metric_
     metric, parameters = _ALIASES.get(given, given), dict(fitted.effective_metric_params_)
