@@ -77,13 +77,9 @@ def form_at(
         When the graph is missing or truncated.
     """
     make = _made_apart if apart else _made
-    folder = os.environ.get(VARIABLE, str(_default_folder()))
-    file = Path(path) / "model.onnx"
-    if not folder or not file.is_file():
+    place = _place(path, form, mode, float32)
+    if place is None:
         return make(path, form, mode, float32)
-    key = sha256(json.dumps([_rewriters(), form, mode, list(float32)]).encode())
-    key.update(sha256(file.read_bytes()).digest())
-    place = Path(folder) / f"{key.hexdigest()}.form"
     kept = _kept(place)
     if kept is not None:
         return kept
@@ -91,6 +87,27 @@ def form_at(
     with suppress(OSError):  # a folder that cannot be written costs time, nothing else
         _keep(place, made)
     return made
+
+
+def is_missing(
+    path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
+) -> bool:
+    """Whether `form_at` would make a form and keep it."""
+    place = _place(path, form, mode, float32)
+    return place is not None and _kept(place) is None
+
+
+def _place(
+    path: str | os.PathLike[str], form: MatrixForm, mode: Mode, float32: Sequence[str]
+) -> Path | None:
+    """Name the file in which a form is kept; None where none is kept, or there is no graph."""
+    folder = os.environ.get(VARIABLE, str(_default_folder()))
+    file = Path(path) / "model.onnx"
+    if not folder or not file.is_file():
+        return None
+    key = sha256(json.dumps([_rewriters(), form, mode, list(float32)]).encode())
+    key.update(sha256(file.read_bytes()).digest())
+    return Path(folder) / f"{key.hexdigest()}.form"
 
 
 def _made(

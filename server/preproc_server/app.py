@@ -274,7 +274,7 @@ def options_of(settings: Settings) -> Options:
         backend=settings.backend,
         mode=settings.mode,
         policy=parse_policy(settings.versions),
-        at_start=frozenset(settings.load_models),
+        at_start=settings.names_at_start,
         is_unproved_allowed=settings.allow_unproved,
     )
 

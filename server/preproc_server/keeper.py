@@ -18,7 +18,7 @@ from preproc_server.lookup import route_of
 from preproc_server.prover import Prover
 from preproc_server.routes import Route, read_route
 from preproc_server.state import Entry, Models, Phase, State, state_of
-from preproc_server.versions import Policy, find_of_name, find_versions, stamp_of
+from preproc_server.versions import Policy, find_chosen, find_of_name, stamp_of
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Options:
     policy
         Which versions of a name.
     at_start
-        Names that are loaded at the start in explicit mode; ``*`` for all.
+        Names that are loaded at the start; ``*`` for all.
     is_unproved_allowed
         Whether plain ONNX models, which nothing can prove, are served.
     """
@@ -52,7 +52,7 @@ class Options:
     backend: str = DEFAULT_BACKEND
     mode: Mode = "none"
     policy: Policy = field(default_factory=lambda: Policy(latest=1))
-    at_start: frozenset[str] = frozenset()
+    at_start: frozenset[str] = frozenset("*")
     is_unproved_allowed: bool = False
 
 
@@ -91,10 +91,10 @@ class Keeper:
         self.changing = RLock()
         self._report = report
         waiting = {
-            name: {version: Entry(name, version, found[version]) for version in chosen}
-            for name, found in find_versions(root, is_told=True).items()
-            if options.mode != "explicit" or options.at_start & {"*", name}
-            for chosen in [options.policy.choose(found)]
+            name: {version: Entry(name, version, path) for version, path in chosen.items()}
+            for name, chosen in find_chosen(
+                root, options.policy, options.at_start, is_told=True
+            ).items()
         }
         self.models.swap(lambda _: state_of(waiting, {}))
 

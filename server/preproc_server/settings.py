@@ -191,6 +191,11 @@ class Settings:
         """Where gRPC listens."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def names_at_start(self) -> frozenset[str]:
+        """Names of the models that are loaded at the start; ``*`` for all."""
+        return frozenset(self.load_models if self.mode == "explicit" else "*")
+
 
 def settings_to_json(settings: Settings) -> str:
     """Write all settings, defaults and secrets too, so that a process reads no others."""

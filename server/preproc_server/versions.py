@@ -89,6 +89,23 @@ def find_versions(repository: Path, *, is_told: bool = False) -> dict[str, dict[
     return found
 
 
+def find_chosen(
+    repository: Path, policy: Policy, names: Collection[str], *, is_told: bool = False
+) -> dict[str, dict[int, Path]]:
+    """Find the versions that a policy chooses, of names that are wanted; ``*`` wants all.
+
+    Raises
+    ------
+    ArtifactError
+        When the repository cannot be listed.
+    """
+    return {
+        name: {version: found[version] for version in policy.choose(found)}
+        for name, found in find_versions(repository, is_told=is_told).items()
+        if "*" in names or name in names
+    }
+
+
 def find_of_name(repository: Path, name: str) -> dict[int, Path]:
     """Find the versions of one name, ascending; none where there is no such folder."""
     try:

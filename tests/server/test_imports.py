@@ -23,7 +23,7 @@ def serve(settings):
     assert server.wait_proved(60) and server.repository.is_any_proved
     server.stop(0)
     print(*(name for name in {NEEDLESS!r} if name in sys.modules))
-__main__.serve = serve
+app.serve = serve
 __main__.main(0)
 """
 
@@ -47,6 +47,17 @@ def test_a_server_imports_nothing_that_makes_its_form(
     assert made
     assert imported(logistic_artifact) == []
     assert made == {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").iterdir()}
+
+
+def test_a_server_finds_its_form_made(
+    logistic_artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = "from preproc.runtime import forms; forms._made_apart = None"
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "kept"))
+    assert imported(logistic_artifact, before=alone) == []
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(subprocess.CalledProcessError):
+        imported(logistic_artifact, before=alone)
 
 
 def test_a_server_that_has_onnx_makes_its_form_itself(
