@@ -1,65 +1,23 @@
-"""Reads settings: flags over environment (``PREPROC_*``) over the file ``preproc.env``, checked."""
+"""Reads settings: flags over environment (``PREPROC_*``) over the file ``preproc.env``, checked.
 
-from collections.abc import Mapping
+Why msgspec: a server answers nobody before its settings are read, and it is imported in no time.
+"""
+
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from functools import cache
-from typing import Annotated, Any, Final, get_type_hints
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    DirectoryPath,
-    ValidationError,
-    create_model,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+import msgspec
 
-from preproc.runtime import BACKENDS
+from preproc.runtime.backends import BACKENDS
 from preproc_server.errors import SettingsError
-from preproc_server.settings import FILE, NAMES, PREFIX, Settings, guess
+from preproc_server.settings import FILE, NAMES, PREFIX, Settings, guess, of_text
 from preproc_server.versions import parse_policy
 
-
-def _known_backend(name: str) -> str:
-    if name not in BACKENDS:
-        raise ValueError(f"expected one of {sorted(BACKENDS)}, got {name!r}")
-    return name
-
-
-def _known_policy(text: str) -> str:
-    parse_policy(text)
-    return text
-
-
-def _listed(names: Any) -> Any:
-    return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
-
-
-KINDS: Final[Mapping[str, Any]] = {
-    "repository": DirectoryPath,
-    "backend": Annotated[str, AfterValidator(_known_backend)],
-    "versions": Annotated[str, AfterValidator(_known_policy)],
-    "load_models": Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)],
-}
-"""Settings that are checked for more than their type and bounds."""
-
-
-class _Read(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=FILE, extra="forbid")
-
-
-@cache
-def _reader() -> type[BaseSettings]:
-    """Make what reads the fields of `Settings`."""
-    hints = get_type_hints(Settings, include_extras=True)
-    asked: dict[str, Any] = {
-        one.name: (
-            KINDS.get(one.name, hints[one.name]),
-            ... if one.default is MISSING else one.default,
-        )
-        for one in fields(Settings)
-    }
-    return create_model("Settings", __base__=_Read, **asked)
+_SPELT: Final[Mapping[str, bool]] = {"yes": True, "on": True, "no": False, "off": False}
+"""Words for a flag, in any capitals, beside ``true``, ``false``, ``1`` and ``0``."""
 
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
@@ -70,21 +28,90 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     SettingsError
         Naming each setting at fault.
     """
+    kinds = get_type_hints(Settings, include_extras=True)
+    needed = dict.fromkeys(one.name for one in fields(Settings) if one.default is MISSING)
+    told = {**needed, **_of_file(), **_of_environment(), **given}
+    values, faults = {}, []
+    for name, value in sorted(told.items(), key=lambda item: item[0] not in kinds):
+        try:
+            values[name] = _checked(name, kinds, value)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**values)
+
+
+def _of_environment() -> dict[str, Any]:
+    """Take the variables that set something; of others `unknown_variables` tells."""
+    told = {name.lower().removeprefix(PREFIX.lower()): name for name in _named(os.environ)}
+    return {name: os.environ[told[name]] for name in told if name in NAMES}
+
+
+def _of_file() -> dict[str, Any]:
+    """Read the file, where there is one; a name in it that sets nothing is a fault."""
+    if not Path(FILE).is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415  # only who has the file
+
+    told = dotenv_values(FILE, encoding="utf-8")
+    named = _named(told)
+    return {
+        name.lower().removeprefix(PREFIX.lower()) if name in named else name.upper(): value
+        for name, value in told.items()
+    }
+
+
+def _named(names: Mapping[str, Any]) -> list[str]:
+    return [name for name in names if name.upper().startswith(PREFIX)]
+
+
+def _checked(name: str, kinds: Mapping[str, Any], value: Any) -> Any:
+    """Read one setting; raises `ValueError` with all that is wrong with it."""
+    if name not in kinds:
+        raise ValueError(f"expected a setting, got an unknown name{guess(name)}")
+    kind = kinds[name]
     try:
-        return Settings(**_reader()(**given).model_dump())
-    except ValidationError as error:
-        raise SettingsError([_fault(**found) for found in error.errors()]) from error
+        read = msgspec.convert(_plain(kind, value), kind, strict=False, dec_hook=of_text)
+        if name in _CHECKS:
+            _CHECKS[name](read)
+    except (msgspec.ValidationError, ValueError) as error:
+        text = _expected(kind, error) if isinstance(error, msgspec.ValidationError) else str(error)
+        text = text if ", got " in text else f"{text}, got {str(value)!r}"
+        raise ValueError(f"{text}; change {PREFIX}{name.upper()}, {FILE} or the flag") from error
+    return read
 
 
-def _fault(*, loc: tuple[Any, ...], type: str, msg: str, input: Any, **_: Any) -> str:  # noqa: A002  # pydantic's words
-    name = "".join(map(str, loc)).removeprefix(PREFIX.lower())
-    if name not in NAMES:
-        return f"{name}: expected a setting, got an unknown name{guess(name)}"
-    if type == "path_not_directory":
-        text = "expected a folder that is there"
-    elif type == "value_error":  # one of our own, which says all
-        text = msg.removeprefix("Value error, ")
-    else:
-        text = "expected " + msg.removeprefix("Input should be ").partition(", unable to")[0]
-    text = text if ", got " in text else f"{text}, got {str(input)!r}"
-    return f"{name}: {text}; change {PREFIX}{name.upper()}, preproc.env or the flag"
+def _plain(kind: Any, value: Any) -> Any:
+    """Take text apart that stands for a flag or for a list."""
+    if kind is bool and isinstance(value, str):
+        return _SPELT.get(value.lower(), value)
+    if get_origin(kind) is tuple and isinstance(value, str):
+        return tuple(filter(None, value.split(",")))
+    return value
+
+
+def _expected(kind: Any, error: msgspec.ValidationError) -> str:
+    if get_origin(kind) is Literal:
+        *others, last = map(repr, get_args(kind))
+        return f"expected {', '.join(others)} or {last}"
+    text = str(error).partition(", got ")[0].replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise ValueError("expected a folder that is there")
+
+
+def _check_backend(name: str) -> None:
+    if name not in BACKENDS:
+        raise ValueError(f"expected one of {sorted(BACKENDS)}")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
+    "repository": _check_folder,
+    "backend": _check_backend,
+    "versions": parse_policy,
+}
+"""Settings that are checked for more than their type and bounds."""

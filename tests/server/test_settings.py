@@ -33,20 +33,27 @@ def test_flags_go_over_environment_over_file(
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"port": 65536}, "port: expected less than or equal to 65535, got '65536'"),
-        ({"threads": "many"}, "threads: expected a valid integer, got 'many'"),
-        ({"threads": 0}, "threads: expected greater than 0, got '0'"),
+        ({"port": 65536}, "port: expected int <= 65535, got '65536'"),
+        ({"threads": "many"}, "threads: expected int, got 'many'"),
+        ({"threads": 0}, "threads: expected int >= 1, got '0'"),
+        ({"threads": True}, "threads: expected int, got 'True'"),
+        (
+            {"threads": "\N{FULLWIDTH DIGIT FOUR}"},
+            "threads: expected int, got '\uff14'",
+        ),
         (
             {"max_receive_bytes": 2**31},
-            "max_receive_bytes: expected less than or equal to 2147483647, got '2147483648'",
+            "max_receive_bytes: expected int <= 2147483647, got '2147483648'",
         ),
-        ({"grace_s": "soon"}, "grace_s: expected a valid number, got 'soon'"),
-        ({"grace_s": "nan"}, "grace_s: expected greater than or equal to 0, got 'nan'"),
-        ({"log_sample": 0}, "log_sample: expected greater than 0, got '0'"),
-        ({"spare": "maybe"}, "spare: expected a valid boolean, got 'maybe'"),
-        ({"host": 8}, "host: expected a valid string, got '8'"),
-        ({"port": None}, "port: expected a valid integer, got 'None'"),
-        ({"grace_s": -1}, "grace_s: expected greater than or equal to 0, got '-1'"),
+        ({"grace_s": "soon"}, "grace_s: expected float, got 'soon'"),
+        ({"grace_s": "nan"}, "grace_s: expected float >= 0.0, got 'nan'"),
+        ({"log_sample": 0}, "log_sample: expected float > 0.0, got '0'"),
+        ({"load_models": 8}, "load_models: expected array, got '8'"),
+        ({"log_dir": 8}, "log_dir: expected a path, got '8'"),
+        ({"spare": "maybe"}, "spare: expected bool, got 'maybe'"),
+        ({"host": 8}, "host: expected str, got '8'"),
+        ({"port": None}, "port: expected int, got 'None'"),
+        ({"grace_s": -1}, "grace_s: expected float >= 0.0, got '-1'"),
         ({"backend": "tpu"}, f"backend: expected one of {sorted(BACKENDS)}, got 'tpu'"),
         (
             {"versions": "newest"},
@@ -62,10 +69,14 @@ def test_flags_go_over_environment_over_file(
         "port",
         "word",
         "threads",
+        "true",
+        "script",
         "message",
         "number",
         "nan",
         "share",
+        "names",
+        "path",
         "flag",
         "text",
         "nothing",
@@ -90,23 +101,64 @@ def test_each_setting_at_fault_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         settings_of({"repository": tmp_path, "port": -1, "threats": 4})
     assert caught.value.faults == (
-        (
-            "port: expected greater than or equal to 0, got '-1'; "
-            "change PREPROC_PORT, preproc.env or the flag"
-        ),
+        ("port: expected int >= 0, got '-1'; change PREPROC_PORT, preproc.env or the flag"),
         "threats: expected a setting, got an unknown name, did you mean threads?",
     )
 
 
-def test_an_unknown_name_in_the_file_is_refused(
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (
+            "PREPROC_TRHEADS=1",
+            "trheads: expected a setting, got an unknown name, did you mean threads?",
+        ),
+        ("port=1", "PORT: expected a setting, got an unknown name"),
+        (
+            "PREPROC_PORT",
+            ("port: expected int, got 'None'; change PREPROC_PORT, preproc.env or the flag"),
+        ),
+    ],
+    ids=["misspelt", "without prefix", "without value"],
+)
+def test_a_line_of_the_file_that_sets_nothing_is_refused(
+    line: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "preproc.env").write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings_of({"repository": tmp_path})
+    assert str(caught.value) == f"setting {fault}"
+
+
+def test_a_line_of_the_file_may_be_quoted_and_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "preproc.env").write_text("PREPROC_TRHEADS=1\n", encoding="utf-8")
+    text = "# all\n\nexport preproc_host='a b'  # one\n"
+    (tmp_path / "preproc.env").write_text(text, encoding="utf-8")
+    assert settings_of({"repository": tmp_path}).host == "a b"
+
+
+@pytest.mark.parametrize(
+    ("word", "is_on"), [("Yes", True), ("on", True), ("1", True), ("TRUE", True), ("off", False)]
+)
+def test_a_flag_may_be_spelt_in_many_ways(
+    word: str,
+    is_on: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREPROC_SPARE", word)
+    assert settings_of({"repository": tmp_path}).spare is is_on
+
+
+def test_a_repository_is_needed() -> None:
     with pytest.raises(SettingsError) as caught:
-        settings_of({"repository": tmp_path})
+        settings_of({})
     assert str(caught.value) == (
-        "setting trheads: expected a setting, got an unknown name, did you mean threads?"
+        "setting repository: expected a path, got 'None'; "
+        "change PREPROC_REPOSITORY, preproc.env or the flag"
     )
 
 
