@@ -9,11 +9,14 @@ from pathlib import Path
 
 import onnx
 import pytest
+from preproc_server import starting
+from preproc_server.settings import Settings
 from typer.testing import CliRunner
 
 from preproc import Artifact
 from preproc.artifact import write_artifact
-from preproc.cli import app
+from preproc.cli.commands import app
+from preproc.cli.serving import FLAGS, SWITCHES, serve
 from preproc.graph import nodes_by_step
 from preproc.parity import spoil
 from preproc.runtime import BACKENDS
@@ -103,6 +106,36 @@ def test_serve_refuses_bad_settings_in_words(tmp_path: Path) -> None:
     assert done.stderr == (
         "preproc: setting repository: expected a folder that is there, got "
         f"{str(tmp_path / 'gone')!r}; change PREPROC_REPOSITORY, preproc.env or the flag\n"
+    )
+
+
+def test_each_flag_of_serve_gives_what_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Settings] = []
+    monkeypatch.setattr(starting, "run_server", told.append)
+    text = {"mode": "watch", "backend": "reference", "versions": "all", "log": "log", "host": "::1"}
+    given = {flag: text.get(flag, str(at)) for at, flag in enumerate(FLAGS, start=1)}
+    given["sample"] = "0.5"
+    flags = [f"--{flag}={value}" for flag, value in given.items()]
+    switches = [f"--{flag}" for flag in SWITCHES]
+    serve([*flags, str(tmp_path), *switches])
+    CliRunner().invoke(app, ["serve", *flags, str(tmp_path), *switches])
+    want = {setting: given[flag] for flag, (setting, _) in FLAGS.items()}
+    want |= {setting: "True" for setting, _ in SWITCHES.values()}
+    assert len(told) == 2
+    for settings in told:
+        assert {name: str(getattr(settings, name)) for name in want} == want
+    serve([str(tmp_path)])
+    assert told[2] == Settings(repository=tmp_path)
+
+
+def test_a_flag_that_serve_does_not_know_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        serve(["models", "--threads", "4"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        "preproc serve: error: unrecognized arguments: --threads 4\n"
     )
 
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
-from preproc.cli import app
+from preproc.cli.commands import app
 from tests.export.faulty import RefitScaler, people
 
 COLUMNS = ["age", "visits"]

@@ -62,8 +62,9 @@ def test_only_the_graph_package_knows_onnx_helper() -> None:
         ("preproc_server.journal", ("sklearn", "pandas", "scipy")),
         ("preproc.skew", ("sklearn", "grpc", "pandas", "scipy")),
         ("preproc_server.client", ("sklearn", "onnxruntime", "pandas", "polars")),
-        ("preproc.cli", ("sklearn", "grpc", "pandas", "pyarrow", "matplotlib", "preproc.runtime")),
-        ("preproc.cli.serving", ("rich.console", "preproc.parity", "preproc.page", "grpc")),
+        ("preproc.cli.commands", ("sklearn", "grpc", "pandas", "matplotlib", "preproc.runtime")),
+        ("preproc.cli.entry, preproc.cli.serving", ("typer", "grpc", "preproc.runtime")),
+        ("preproc_server.configuring", ("typer", "pydantic", "grpc")),
     ],
     ids=str,
 )

@@ -1,5 +1,5 @@
 """The command line."""
 
-from preproc.cli.app import app, main
+from preproc.cli.entry import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -50,7 +50,7 @@ from examples.skew.scores import (
 from examples.skew.served import MODEL, TRUSTED, Trained, train
 from examples.skew.story import effect_of, in_order, tell, title_of
 from examples.skew.verdicts import DAYS, Answers, Served, Verdict, write_labels, write_sources
-from preproc.cli import app
+from preproc.cli.commands import app
 from tests.page.looking import look_at
 
 THINNED = 12

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from typer.testing import CliRunner
 
 from preproc import Artifact
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.graph import GraphBuilder, picture_of
 from preproc.graph.flow import flow_of
 from preproc.signature import Column, Output

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from preproc import Artifact
 from preproc.artifact import write_artifact
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.errors import ArtifactError, ParityError
 from preproc.parity import SPOILERS, diff_artifacts, print_diff, spoil
 from preproc.parity.difference import Difference

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from preproc import Artifact
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.parity.settings import settings_of
 from preproc.runtime import BACKENDS
 

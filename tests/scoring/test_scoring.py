@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from typer.testing import CliRunner
 
 from preproc import Artifact, ParityError, PreprocError, RefusedRows
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.errors import ScoreError
 from preproc.parity import spoil
 from preproc.runtime import Session

@@ -22,7 +22,7 @@ from preproc_server.schema import descriptor_of, schema_of
 from typer.testing import CliRunner
 
 from preproc.artifact import read_contract
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.runtime import Session
 
 Columns = dict[str, NDArray[Any]]

@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge
 from typer.testing import CliRunner
 
 from preproc.artifact import Artifact, read_artifact
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.errors import LogError
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeRegressor
 from typer.testing import CliRunner
 
 from preproc.artifact import Artifact, read_artifact
-from preproc.cli import app
+from preproc.cli.commands import app
 from preproc.errors import CheckError, ParityError
 from preproc.export import export_pipeline
 from preproc.export.replaying import PipelineWitness

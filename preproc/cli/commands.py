@@ -1,9 +1,6 @@
-"""The command line: the table of its commands, each imported when it is asked for.
+"""The table of commands, each imported when it is asked for."""
 
-Why: a server need not import what replays logs, judges parity and draws pages before it starts.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -25,6 +22,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "log": "log",
 }
 """Command → module of this package that has it, under its name."""
+RAW: Final = frozenset({"serve"})
+"""Commands that read their own arguments, and are here to be listed."""
 
 
 class Commands(TyperGroup):
@@ -40,11 +39,27 @@ class Commands(TyperGroup):
             return None
         found = getattr(import_module(f"preproc.cli.{COMMANDS[cmd_name]}"), cmd_name)
         whole = typer.Typer(add_completion=False)
-        if isinstance(found, typer.Typer):
+        if cmd_name in RAW:
+            whole.command(
+                cmd_name,
+                help=found.__doc__,
+                add_help_option=False,
+                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            )(_handed_on(found))
+        elif isinstance(found, typer.Typer):
             whole.add_typer(found, name=cmd_name)
         else:
             whole.command(cmd_name)(found)
         return get_group(whole).commands[cmd_name]
+
+
+def _handed_on(command: Callable[[Sequence[str]], None]) -> Callable[[typer.Context], None]:
+    """Make a function of Typer that hands all arguments on, unread."""
+
+    def hand_on(ctx: typer.Context) -> None:
+        command(ctx.args)
+
+    return hand_on
 
 
 app = typer.Typer(
@@ -55,8 +70,3 @@ app = typer.Typer(
 @app.callback()
 def _preproc() -> None:
     """Take a fitted pipeline to one exact graph, prove it, serve it and watch it."""
-
-
-def main() -> None:
-    """Run the command line."""
-    app()
