@@ -1,6 +1,6 @@
 """The part of the command line that serves: serve.
 
-Why it reads its own arguments: what reads those of the other commands takes 150 ms to import, for
+Why argparse: Typer, which reads the arguments of the other commands, takes 150 ms to import, for
 which the start of a server would wait, and 10 MB that the server would keep.
 """
 
