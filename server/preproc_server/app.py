@@ -285,7 +285,7 @@ def heaps_of(settings: Settings) -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal kills at once.
+    """Serve until SIGTERM or SIGINT, then drain and end the process; a second signal kills at once.
 
     Must be called in the main thread, which alone may take signals.
 
@@ -324,6 +324,8 @@ def serve(settings: Settings) -> None:
     time.sleep(settings.drain_delay_s)
     server.stop(settings.grace_s)
     _LOG.info("stopped")
+    logging.shutdown()
+    os._exit(0)  # a thread that still proves or computes would have C++ abort an orderly end
 
 
 def server_of(settings: Settings) -> "Server | Parent":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -21,6 +22,10 @@ from preproc_server.client import Client, ServerError
 from preproc_server.errors import ListenError
 from preproc_server.settings import Settings
 
+from preproc import Artifact
+from preproc.runtime import open_session
+from preproc.runtime.forms import VARIABLE
+
 Columns = dict[str, NDArray[Any]]
 Start = Callable[..., Server]
 PROGRAM = """
@@ -33,13 +38,19 @@ serve(Settings(repository=Path(sys.argv[1]), host="localhost", port=0))
 """
 
 
-@pytest.fixture
-def process(models: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def started(repository: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(models)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(repository)], stderr=subprocess.PIPE, text=True
     ) as running:
         yield running
         running.kill()
+
+
+@pytest.fixture
+def process(models: Path) -> Iterator[subprocess.Popen[str]]:
+    with started(models) as running:
+        yield running
 
 
 def port_of(process: subprocess.Popen[str]) -> int:
@@ -83,6 +94,25 @@ def test_a_signal_that_another_thread_is_given_ends_the_process_too(
     other = min(open_to_all - {process.pid})
     assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
     assert process.wait(60) == 0
+
+
+def test_a_stop_while_models_are_proved_is_no_abort(
+    tmp_path: Path, write: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "forms"))
+    names = [f"model{at}" for at in range(10, 50)]
+    for name in names:
+        path = write(tmp_path / "models", name).path
+        assert path is not None
+        open_session(path).close()  # which keeps its form, so that the server has but to prove
+    with started(tmp_path / "models") as process:
+        port_of(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        log = process.stderr.read()
+        assert process.wait(60) == 0, log
+    assert log.endswith("INFO preproc_server.app: stopped\n")
+    assert f"model {names[-1]!r} version 1 is proved" not in log
 
 
 def test_a_second_signal_kills(process: subprocess.Popen[str]) -> None:
