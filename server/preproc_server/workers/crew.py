@@ -210,8 +210,8 @@ class Crew:
         member.link.ask("listen", ORDER_S, cpu=cpu)
 
     def expel(self, member: Member, got: object) -> None:
-        """End a worker that cannot keep step; its place is filled."""
-        if member.is_running:
+        """End a worker that cannot keep step, unless all end anyway; its place is filled."""
+        if member.is_running and not self._is_closing.is_set():
             _LOG.error(
                 "%s is killed: expected it to serve what the others do, got %s", member.name, got
             )

@@ -194,6 +194,8 @@ def main() -> None:
     except PreprocError as error:
         sys.exit(f"preproc: {error}")
     worker.run()
+    logging.shutdown()
+    os._exit(0)  # a thread that still proves or computes would have C++ abort an orderly end
 
 
 if __name__ == "__main__":
