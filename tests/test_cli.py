@@ -82,6 +82,12 @@ def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     assert done.stdout.startswith(told)
 
 
+@pytest.mark.parametrize("command", ["judge", "check"])
+def test_help_tells_which_extra_draws_pages(command: str) -> None:
+    shown = CliRunner().invoke(app, ["parity", command, "--help"], env={"COLUMNS": "160"})
+    assert "Write one page with plots there; needs preproc-runtime[report]." in shown.stdout
+
+
 def test_inspect_lists_the_nodes_of_each_step(logistic_artifact: Artifact) -> None:
     shown = CliRunner().invoke(app, ["inspect", str(logistic_artifact.path), "--steps"])
     assert shown.exit_code == 0

@@ -65,7 +65,9 @@ def monitor(
     ] = False,
     merge: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of another host's log, whose counts are added; implies so."),
+        typer.Option(
+            help="Folder of another host's log, whose counts are added; implies --counted."
+        ),
     ] = None,
     json_file: JsonFile = None,
     html: HtmlFile = None,

@@ -10,7 +10,10 @@ LogPath = Annotated[Path, typer.Argument(help="Folder of the request log.")]
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all findings there.")]
 HtmlFile = Annotated[
-    Path | None, typer.Option("--html", help="Write one page with plots there; needs [report].")
+    Path | None,
+    typer.Option(
+        "--html", help=r"Write one page with plots there; needs preproc-runtime\[report]."
+    ),
 ]
 
 Model = Annotated[str, typer.Option(help="Name, where the log holds several.")]
