@@ -221,9 +221,26 @@ def _check_column(column: Column, values: NDArray[Any] | None) -> int:
     if dtype.type.__name__ != column.dtype:  # text, or a number by another name
         is_text = dtype.kind in "OUST"
         if is_text != column.is_text or not (is_text or dtype.name == column.dtype):
-            got = TEXT if is_text else dtype.name
-            raise SignatureError(column.name, f"expected dtype {column.dtype}, got {got}")
+            want = f"{column.moment} or int64" if column.moment else column.dtype
+            got = _found(column, values)
+            raise SignatureError(column.name, f"expected dtype {want}, got {got}")
     is_vector = values.ndim == 1 and column.width == 1
     if not is_vector and values.shape[1:] != (column.width,):
         raise SignatureError(column.name, f"expected shape (n, {column.width}), got {values.shape}")
     return len(values)
+
+
+def _found(column: Column, values: NDArray[Any]) -> str:
+    """Say what an array of another dtype than the column's holds."""
+    if values.dtype.kind in "UST":
+        return TEXT
+    if values.dtype.kind == "O":
+        kinds = set(map(type, values.ravel().tolist()))
+        if not kinds or any(issubclass(kind, str) for kind in kinds):
+            return TEXT
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        return f"cells of type {names}; cast the column"
+    nulls = np.isnan(values).ravel() if values.dtype.kind == "f" else np.zeros(1, bool)
+    if nulls.any() and column.null is None:
+        return f"{values.dtype.name}, and NaN in row {int(nulls.argmax())}; the column has no null"
+    return values.dtype.name

@@ -28,6 +28,24 @@ from preproc.signature import Column, Signature
             "field 'height': expected dtype float64, got float32",
         ),
         ({"height": np.array(["1.7"] * 4)}, "field 'height': expected dtype float64, got string"),
+        (
+            {"height": np.array([1.7, None, 2.5, 1.8], object)},
+            (
+                "field 'height': expected dtype float64, got cells of type NoneType, float; "
+                "cast the column"
+            ),
+        ),
+        (
+            {"visits": np.array(["1", None, "2", "3"], object)},
+            "field 'visits': expected dtype int64, got string",
+        ),
+        (
+            {"visits": np.array([1.0, 2.0, np.nan, np.nan])},
+            (
+                "field 'visits': expected dtype int64, got float64, and NaN in row 2; "
+                "the column has no null"
+            ),
+        ),
         ({"city": np.zeros(4)}, "field 'city': expected dtype string, got float64"),
         (
             {"city": np.array(["Oslo", 3, "Oslo", "Oslo"], object)},
@@ -46,7 +64,21 @@ from preproc.signature import Column, Signature
             "field 'visits': expected an array, got list; use numpy.asarray",
         ),
     ],
-    ids=["missing", "extra", "int", "float32", "text", "number", "cell", "width", "rows", "list"],
+    ids=[
+        *(
+            "missing",
+            "extra",
+            "int",
+            "float32",
+            "text",
+            "objects",
+            "words",
+            "NaN",
+            "number",
+            "cell",
+        ),
+        *("width", "rows", "list"),
+    ],
 )
 def test_the_first_bad_column_is_named(
     session: Session, served: pd.DataFrame, change: dict[str, Any], message: str
@@ -83,6 +115,15 @@ def test_of_columns_that_differ_in_length_the_odd_one_is_named_where_there_is_on
         signature.check(batch)
     assert str(caught.value) == message
     assert signature.check({name: np.zeros(2) for name in batch}) == 2
+
+
+def test_of_a_column_of_times_the_dtype_of_training_is_wanted() -> None:
+    column = Column("when", "int64", "nat", domain={"time": "datetime64[us, UTC]"})
+    with pytest.raises(SignatureError) as caught:
+        Signature("frame", (column,)).check({"when": np.array(["2024-01-01"])})
+    assert str(caught.value) == (
+        "field 'when': expected dtype datetime64[us, UTC] or int64, got string"
+    )
 
 
 def test_no_rows_are_refused_as_scikit_learn_refuses_them(
