@@ -21,6 +21,7 @@ from sklearn.linear_model import (
 
 from preproc.export.converters.impute import simple_imputer
 from preproc.export.converters.impute_missing import indicators, is_nan, missing_parts
+from preproc.export.converters.impute_neighbours import any_of
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, least_certain
 
@@ -180,8 +181,9 @@ def _predict_one(scope: Scope, fitted: IterativeImputer, state: _State, triplet:
         return
     neighbours = [int(feature) for feature in triplet.neighbor_feat_idx]
     odd = [flag for flag in (state.is_odd[other] for other in neighbours) if flag is not None]
-    for flag in odd:
-        broken = scope.op("And", missing, flag)
+    if odd:
+        met = any_of(scope, scope.op("Concat", *odd, axis=1))
+        broken = scope.op("And", missing, met)
         known = state.refused.get(at)
         state.refused[at] = broken if known is None else scope.op("Or", known, broken)
     others = scope.op("Concat", *(state.cells[other] for other in neighbours), axis=1)
