@@ -25,6 +25,8 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from preproc import ExportError
+from preproc.export.conversion import convert
 from tests.matrix.asking import largest_errors
 from tests.matrix.harness import Case, check
 
@@ -144,3 +146,32 @@ def test_any_discriminant_is_within_roundings(
     values = draw.normal(size=(60, width))
     found = largest_errors(kind.fit(values, np.arange(60) % classes), values)
     assert max(found.values()) <= 1e-12  # scores of magnitude 10
+
+
+@pytest.mark.parametrize("kind", ["full", "tied"])
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_mixtures_on_whole_numbers_are_refused_where_scikit_learn_cuts_fractions_off(
+    kind: Any, dtype: str
+) -> None:
+    values = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 5, (60, 2))
+    fitted = GaussianMixture(2, covariance_type=kind, random_state=0).fit(values.astype(dtype))
+    apart = fitted.predict_proba(values.astype(dtype)) - fitted.predict_proba(values.astype(float))
+    assert np.abs(apart).max() > 1e-6
+    with pytest.raises(ExportError) as caught:
+        convert(fitted, values.astype(dtype))
+    assert str(caught.value) == (
+        f"step .: GaussianMixture(covariance_type={kind!r}) on whole numbers: scikit-learn cuts "
+        "off the fractions of distances there; train on X.astype('float64')"
+    )
+    found = largest_errors(fitted, values.astype(float))
+    assert found["probabilities"] < 1e-9
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:self.within_class_std_")
+def test_centroids_that_are_no_numbers_are_refused() -> None:
+    values = np.repeat([[1.0, 2.0], [3.0, 4.0]], 8, axis=0)
+    fitted = NearestCentroid(shrink_threshold=0.5).fit(values, np.repeat([0, 1], 8))
+    with pytest.raises(ValueError, match="Input contains NaN"):
+        fitted.predict(values)
+    with pytest.raises(ExportError, match="expected finite centroids, got NaN"):
+        convert(fitted, values)

@@ -83,6 +83,11 @@ def nearest_centroid(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
             "NearestCentroid on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
+    if not np.isfinite(fitted.centroids_).all():
+        raise scope.error(
+            "NearestCentroid: expected finite centroids, got NaN, for which scikit-learn refuses "
+            "every row; leave out columns that are constant within each class"
+        )
     block, classes = checked(scope, fitted, table), fitted.classes_
     is_euclidean = fitted.metric == "euclidean"
     is_plain = bool(np.isclose(fitted.class_prior_, 1 / len(classes)).all())

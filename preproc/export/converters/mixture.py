@@ -24,6 +24,12 @@ def gaussian_mixture(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
     taken from scikit-learn's own expressions at export.
     """
     block = checked(scope, fitted, table)
+    kind, name = fitted.covariance_type, type(fitted).__name__
+    if kind in ("full", "tied") and all("float" not in part.dtype for part in table.blocks):
+        raise scope.error(
+            f"{name}(covariance_type={kind!r}) on whole numbers: scikit-learn cuts off the "
+            "fractions of distances there; train on X.astype('float64')"
+        )
     means, width = np.asarray(fitted.means_), block.width
     distances = _distances(scope, fitted, block.value, width)
     inner = scope.op("Add", np.array(width * math.log(2 * math.pi)), distances)
