@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import validation
 
 from preproc.errors import ExportError
 from preproc.export.scope import Scope
@@ -16,7 +17,7 @@ from preproc.export.tracing.array import SymbolicArray, is_symbolic
 from preproc.export.tracing.columns import side_by_side, taken
 from preproc.export.tracing.frame import SymbolicFrame
 from preproc.export.tracing.functions import FUNCTIONS
-from preproc.export.tracing.numpy_names import checked_array, numpy_names
+from preproc.export.tracing.numpy_names import numpy_names
 from preproc.export.tracing.pandas_names import constructors, pandas_names, series_of
 from preproc.export.tracing.patches import replaced_names
 from preproc.export.tracing.refusal import Refusal, is_library, place_of
@@ -62,7 +63,7 @@ def traced(
         mends=mends,
     )
     function = transform_of(fitted)
-    given = _symbolic(tracer, fitted, table)
+    given = _symbolic(tracer, table)
     try:
         with ExitStack() as stack:
             stack.enter_context(np.errstate(all="ignore"))
@@ -86,8 +87,14 @@ def traced(
 def transform_of(fitted: Any) -> Callable[[Any], Any]:
     """Give the function of a step, without what scikit-learn wraps around its answer."""
     if isinstance(fitted, FunctionTransformer):
-        options = fitted.kw_args or {}
-        return lambda data: fitted.func(data, **options)
+        options, is_sparse = fitted.kw_args or {}, fitted.accept_sparse
+        if not fitted.validate:
+            return lambda data: fitted.func(data, **options)
+        return lambda data: fitted.func(
+            # By its module, in which a trace replaces it.
+            validation.validate_data(fitted, data, reset=False, accept_sparse=is_sparse),
+            **options,
+        )
     method = inspect.getattr_static(type(fitted), "transform", None)
     inner = getattr(method, "__wrapped__", None)
     if inner is not None and inspect.isfunction(inner):
@@ -112,7 +119,7 @@ def _foreign_text(error: Exception) -> str:
     return f"{place}: it raised {text} on symbolic data" if place else text
 
 
-def _symbolic(tracer: Tracer, fitted: Any, table: Table) -> Any:
+def _symbolic(tracer: Tracer, table: Table) -> Any:
     """Make what the user's code takes: a frame, a series or an array."""
     if table.frame == "polars":
         raise tracer.scope.error(
@@ -128,9 +135,7 @@ def _symbolic(tracer: Tracer, fitted: Any, table: Table) -> Any:
         }
         if table.is_flat:
             return next(iter(columns.values()))
-        frame = SymbolicFrame(tracer, columns)
-        validates = isinstance(fitted, FunctionTransformer) and fitted.validate
-        return checked_array(frame) if validates else frame
+        return SymbolicFrame(tracer, columns)
     kinds = {value.dtype for value in values}
     if OBJECT in kinds and len(kinds) > 1:
         raise tracer.scope.error(
@@ -138,10 +143,7 @@ def _symbolic(tracer: Tracer, fitted: Any, table: Table) -> Any:
         )
     dtype = OBJECT if OBJECT in kinds else np.result_type(*kinds)
     joined = side_by_side(tracer, [tracer.cast(value, dtype) for value in values])
-    array = SymbolicArray(tracer, joined, 1 if table.is_flat else 2)
-    if isinstance(fitted, FunctionTransformer) and fitted.validate:
-        return checked_array(array)
-    return array
+    return SymbolicArray(tracer, joined, 1 if table.is_flat else 2)
 
 
 def _single(tracer: Tracer, value: Value, block: Block, at: int) -> tuple[Value, str, str]:

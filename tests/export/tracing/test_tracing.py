@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from preproc.errors import ExportError, ProofError, SignatureError
+from preproc.errors import ExportError, ProofError, RefusedRows, SignatureError
 from preproc.export import Scope, Table, export_pipeline
 from preproc.export.tracing import operators
 from preproc.runtime import open_session
@@ -266,3 +266,24 @@ def test_steps_behind_others_are_traced_too(tmp_path: Path) -> None:
     artifact = export_pipeline(model, ARRAY, y, repository=tmp_path, name="m")
     with open_session(str(artifact.path)) as session:
         assert np.allclose(session.run(ARRAY)["prediction"], model.predict(ARRAY), rtol=1e-12)
+
+
+@pytest.mark.parametrize("is_frame", [False, True])
+def test_a_function_behind_validation_answers_and_refuses_as_scikit_learn_does(
+    tmp_path: Path, *, is_frame: bool
+) -> None:
+    values = np.random.default_rng(0).normal(size=(30, 2))
+    data: Any = pd.DataFrame(values, columns=["a", "b"]) if is_frame else values
+    fitted = FunctionTransformer(np.square, validate=True).fit(data)
+    artifact = export_pipeline(fitted, data, repository=tmp_path, name="model")
+    assert artifact.path is not None
+    with open_session(artifact.path) as session:
+        assert np.array_equal(session.run(data)["features"], fitted.transform(data))
+        for odd in (np.nan, np.inf):
+            rows = data.copy()
+            where: Any = rows.iloc if is_frame else rows
+            where[1, 0] = odd
+            with pytest.raises(ValueError, match="Input X contains"):
+                fitted.transform(rows)
+            with pytest.raises(RefusedRows, match="check_array refuses NaN and infinity"):
+                session.run(rows)
