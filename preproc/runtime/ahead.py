@@ -7,8 +7,8 @@ would import once more what this one has, which takes longer than to make a form
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,8 @@ from preproc.runtime.backends import backend_of
 from preproc.runtime.forms import form_at, is_missing
 
 
-@contextmanager
-def forms_ahead(paths: Iterable[Path], *, backend: str) -> Iterator[None]:
-    """Make the forms that are not kept, and keep them, while the block runs; then wait for them.
+def make_ahead(paths: Iterable[Path], *, backend: str) -> None:
+    """Begin to make the forms that are not kept; who asks for one waits until it is made.
 
     What cannot be made is told by whoever loads it. Nothing is made elsewhere than on Linux, or
     beside threads: what one of them had locked would stay locked in the fork for good.
@@ -28,20 +27,19 @@ def forms_ahead(paths: Iterable[Path], *, backend: str) -> Iterator[None]:
     Parameters
     ----------
     paths
-        Folders of versions.
+        Folders of versions, in the order in which they will be opened.
     backend
         That will run them, in the mode that they were exported in.
     """
-    is_safe = sys.platform == "linux" and threading.active_count() == 1
-    missing = _missing(paths, backend) if is_safe else []
-    child = os.fork() if missing else None
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return
+    missing = _missing(paths, backend)
+    if not missing:
+        return
+    child = os.fork()
     if child == 0:
         _make(missing)
-    try:
-        yield
-    finally:
-        if child is not None:
-            os.waitpid(child, 0)
+    threading.Thread(target=os.waitpid, args=(child, 0), name="forms", daemon=True).start()
 
 
 def _missing(paths: Iterable[Path], backend: str) -> list[Callable[[], object]]:

@@ -3,6 +3,7 @@
 Why kept: rewriting takes as long as ten loads of the graph. The folder is ``PREPROC_CACHE``, by
 default ``preproc`` in the user's cache; an empty value keeps nothing. A kept form carries its own
 digest; one that is truncated or altered is made again. It is proved like one that was just made.
+One process makes it, where files can be locked, and others that need it wait.
 
 Why some are made in another process: what makes a form is 15 MB that a server never needs again.
 """
@@ -12,8 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -83,9 +84,13 @@ def form_at(
     kept = _kept(place)
     if kept is not None:
         return kept
-    made = make(path, form, mode, float32)
-    with suppress(OSError):  # a folder that cannot be written costs time, nothing else
-        _keep(place, made)
+    with _alone(place):
+        kept = _kept(place)
+        if kept is not None:
+            return kept
+        made = make(path, form, mode, float32)
+        with suppress(OSError):  # a folder that cannot be written costs time, nothing else
+            _keep(place, made)
     return made
 
 
@@ -94,7 +99,7 @@ def is_missing(
 ) -> bool:
     """Whether `form_at` would make a form and keep it."""
     place = _place(path, form, mode, float32)
-    return place is not None and _kept(place) is None
+    return place is not None and _kept(place) is None and _is_writable(place.parent)
 
 
 def _place(
@@ -168,9 +173,28 @@ def form_from_bytes(whole: bytes) -> ReadyForm | None:
     return ReadyForm(content[end:], places, matrices, told["digest"])
 
 
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Wait until no other process makes a form; where nothing can be locked, each makes it."""
+    making = place.with_suffix(".making")
+    with ExitStack() as held:
+        if sys.platform != "win32" and _is_writable(place.parent):
+            import fcntl  # noqa: PLC0415  # which Windows has not
+
+            with suppress(OSError):
+                fcntl.flock(held.enter_context(making.open("wb")), fcntl.LOCK_EX)
+                held.callback(making.unlink, missing_ok=True)
+        yield
+
+
+def _is_writable(folder: Path) -> bool:
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.access(folder, os.W_OK)
+
+
 def _keep(place: Path, form: ReadyForm) -> None:
     """Write a form whole or not at all."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
         file.write(form_to_bytes(form))
     Path(file.name).replace(place)

@@ -1,6 +1,6 @@
 """What comes before a server: forms that are not kept, made while the rest is imported."""
 
-from preproc.runtime.ahead import forms_ahead
+from preproc.runtime.ahead import make_ahead
 from preproc_server.settings import Settings
 from preproc_server.versions import find_chosen, parse_policy
 
@@ -13,6 +13,7 @@ def run_server(settings: Settings) -> None:
     policy = parse_policy(settings.versions)
     chosen = find_chosen(settings.repository, policy, settings.names_at_start)
     paths = [path for versions in chosen.values() for path in versions.values()]
-    with forms_ahead(paths, backend=settings.backend):
-        from preproc_server.app import serve  # noqa: PLC0415  # meanwhile, and not in the fork
+    make_ahead(paths, backend=settings.backend)
+    from preproc_server.app import serve  # noqa: PLC0415  # meanwhile, and not in the fork
+
     serve(settings)

@@ -100,7 +100,7 @@ def find_chosen(
         When the repository cannot be listed.
     """
     return {
-        name: {version: found[version] for version in policy.choose(found)}
+        name: {version: found[version] for version in sorted(policy.choose(found))}
         for name, found in find_versions(repository, is_told=is_told).items()
         if "*" in names or name in names
     }

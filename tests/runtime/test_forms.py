@@ -1,7 +1,9 @@
 """Forms that are kept: the same as those just made, made again where they are damaged."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import onnx
 import pytest
@@ -67,6 +69,51 @@ def test_a_damaged_form_is_made_again(
     file.write_bytes(content[:-1] + b"?" if damage is None else damage)
     assert made_at(logistic_artifact) == first
     assert file.read_bytes() == content
+
+
+_MAKES = """
+import os, sys
+from preproc.runtime import forms
+forms._made = lambda *what: print("making", flush=True) or sys.stdin.read() or os._exit(0)
+forms.form_at(sys.argv[1], "fused", "exact", ())
+"""
+
+
+def test_who_asks_for_a_form_that_is_being_made_waits_for_it(
+    kept: Path, logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made_at(logistic_artifact)
+    (file,) = kept.iterdir()
+    content = file.read_bytes()
+    file.unlink()
+    command = [sys.executable, "-c", _MAKES, str(logistic_artifact.path)]
+    with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as other, ThreadPoolExecutor() as pool:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "making\n"
+        monkeypatch.setattr(building, "fuse", never)
+        asked = pool.submit(made_at, logistic_artifact)
+        with pytest.raises(TimeoutError):
+            asked.result(0.2)
+        file.write_bytes(content)
+        other.communicate()
+        assert asked.result(30) == first
+    assert list(kept.iterdir()) == [file]
+
+
+def test_who_waited_for_a_process_that_ended_makes_the_form(
+    kept: Path, logistic_artifact: Artifact
+) -> None:
+    command = [sys.executable, "-c", _MAKES, str(logistic_artifact.path)]
+    with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as other, ThreadPoolExecutor() as pool:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "making\n"
+        asked = pool.submit(made_at, logistic_artifact)
+        with pytest.raises(TimeoutError):
+            asked.result(0.2)
+        other.kill()
+        assert asked.result(30).digest
+    (file,) = kept.iterdir()
+    assert file.suffix == ".form"
 
 
 def test_other_code_makes_another_form(
