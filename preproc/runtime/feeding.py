@@ -4,6 +4,7 @@ That is the shape in which a batch is checked, before `preproc.runtime.layout` l
 form of the graph. Loops run over columns, never over cells.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -105,7 +106,9 @@ def frame_of(data: Any) -> nw.DataFrame[Any]:
         names = list(data.columns)
         texts = [str(name) for name in names]
         if len(set(texts)) < len(texts):
-            raise SignatureError("", f"expected names that differ as text, got {names}")
+            counts = Counter(texts)
+            alike = [name for name, text in zip(names, texts, strict=True) if counts[text] > 1]
+            raise SignatureError("", f"expected names that differ as text, got {alike}")
         data = data if texts == names else data.set_axis(texts, axis=1)
     return nw.from_native(data, eager_only=True)
 

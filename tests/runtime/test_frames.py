@@ -152,7 +152,7 @@ def test_names_that_are_no_text_or_occur_twice_are_left_to_narwhals() -> None:
 
 
 def test_columns_of_one_name_are_refused() -> None:
-    frame = pd.DataFrame([[1.0, 2.0]], columns=["x", "x"])
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["x", "y", "x"])
     with pytest.raises(SignatureError) as caught:
         columns_of(frame, Signature("frame", (Column("x", "float64"),)))
     assert str(caught.value) == "batch: expected names that differ as text, got ['x', 'x']"
