@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from preproc.runtime.nulls import check_utf8, nulls_of
 from preproc.signature import ROW_ERROR, TEXT, Rule, Signature
 
 Refused = Literal["raise", "report"]
+_REFUSED: Final = get_args(Refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,11 @@ class Session:
             is none that UTF-8 holds.
         RefusedRows
             With ``raise``, when a row breaks a rule.
+        ValueError
+            When `refused` is another word.
         """
+        if refused not in _REFUSED:
+            raise ValueError(f"refused: expected 'raise' or 'report', got {refused!r}")
         prepared = self.prepare(columns)
         try:
             answers = self.run_prepared(prepared)

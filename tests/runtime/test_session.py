@@ -134,6 +134,14 @@ def test_no_rows_are_refused_as_scikit_learn_refuses_them(
     assert str(caught.value) == "batch: expected at least one row, got none"
 
 
+def test_what_is_done_with_refused_rows_is_one_of_two(
+    session: Session, served: pd.DataFrame
+) -> None:
+    with pytest.raises(ValueError, match="expected") as caught:
+        session.run(served, refused="skip")  # type: ignore[arg-type]  # what is refused here
+    assert str(caught.value) == "refused: expected 'raise' or 'report', got 'skip'"
+
+
 def test_the_graph_itself_runs_on_no_rows(session: Session) -> None:
     feeds = {
         name: np.empty((0, width), object if dtype == "string" else dtype)
