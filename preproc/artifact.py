@@ -112,12 +112,16 @@ def write_artifact(
     Raises
     ------
     ArtifactError
-        When the version exists, or when an earlier version of the name has other columns.
+        When the version exists, when an earlier version of the name has other columns, or when
+        nothing can be written there.
     """
     home = Path(repository) / artifact.contract.name
-    home.mkdir(parents=True, exist_ok=True)
-    _settle_config(home, render_config(artifact.contract))
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=home))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _settle_config(home, render_config(artifact.contract))
+        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=home))
+    except OSError as error:
+        raise ArtifactError(home, f"expected a folder to write to, got {error.strerror}") from error
     try:
         _write_files(artifact, staging)
         digest = _digest(staging)

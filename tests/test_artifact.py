@@ -126,6 +126,18 @@ def test_a_failed_write_leaves_nothing(
     assert [entry.name for entry in (tmp_path / "logistic").iterdir()] == ["config.pbtxt"]
 
 
+def test_a_repository_that_is_no_folder_is_named(
+    logistic_artifact: Artifact, tmp_path: Path
+) -> None:
+    file = tmp_path / "models"
+    file.write_text("no folder")
+    with pytest.raises(ArtifactError) as caught:
+        write_artifact(logistic_artifact, file)
+    name = logistic_artifact.contract.name
+    problem = "expected a folder to write to, got Not a directory"
+    assert str(caught.value) == f"artifact '{file / name}': {problem}"
+
+
 def test_triton_is_told_every_tensor(logistic_artifact: Artifact) -> None:
     assert logistic_artifact.path is not None
     config = (logistic_artifact.path.parent / "config.pbtxt").read_text()

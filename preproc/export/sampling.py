@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.compare import compare
-from preproc.errors import ProofError
+from preproc.errors import ExportError, ProofError
 from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
 from preproc.runtime.feeding import columns_of, frame_of, is_sparse
@@ -15,14 +15,21 @@ from preproc.signature import Signature
 
 
 def sample_rows(data: Any, rows: int, signature: Signature, seed: int) -> Columns:
-    """Draw rows without replacement, as columns with null tokens."""
+    """Draw rows without replacement, as columns with null tokens.
+
+    Raises
+    ------
+    ExportError
+        When there are none.
+    """
     generator = np.random.default_rng(seed)
     if signature.kind != "frame":
-        at = generator.permutation(data.shape[0] if is_sparse(data) else len(data))[:rows]
+        count = data.shape[0] if is_sparse(data) else len(data)
+        at = generator.permutation(_there(count))[:rows]
         columns = columns_of(rows_at(data, at), signature)
         return {name: values.reshape(len(at), -1) for name, values in columns.items()}
     frame = frame_of(data)
-    at = generator.permutation(len(frame))[:rows]
+    at = generator.permutation(_there(len(frame)))[:rows]
     names = [column.name for column in signature.columns]
     columns = columns_of(frame[at.tolist()].select(names).to_native(), signature)
     return {name: columns[name].reshape(len(at), -1) for name in names}
@@ -37,6 +44,12 @@ def rows_at(data: Any, at: NDArray[np.int64]) -> Any:
     if nw.dependencies.is_into_series(data):
         return nw.from_native(data, series_only=True)[at.tolist()].to_native()
     return data[at]
+
+
+def _there(rows: int) -> int:
+    if not rows:
+        raise ExportError("", "X: expected at least one row, got none")
+    return rows
 
 
 def check_round_trip(oracle: Oracle, real: Columns) -> None:

@@ -108,6 +108,15 @@ def test_names_that_are_numbers_become_text(tmp_path: Path) -> None:
         assert np.array_equal(session.run(arrays)["features"], want)
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, np.asarray], ids=["frame", "array"])
+def test_an_export_without_a_row_is_refused(make: Callable[[Any], Any], tmp_path: Path) -> None:
+    data = make(np.arange(8.0).reshape(4, 2))
+    fitted = StandardScaler().fit(data)
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(fitted, data[:0], repository=tmp_path, name="model")
+    assert str(caught.value) == "step .: X: expected at least one row, got none"
+
+
 def test_names_that_are_one_as_text_are_refused(tmp_path: Path) -> None:
     data = pd.DataFrame({0: DRAW.normal(size=40), 1: np.arange(40.0)}).set_axis([1, "1"], axis=1)
     fitted = StandardScaler().fit(data.to_numpy())
