@@ -38,7 +38,7 @@ from preproc_server.settings import Settings, unknown_variables
 from preproc_server.shadow import Shadow
 from preproc_server.team import Team
 from preproc_server.threads import Threads
-from preproc_server.versions import parse_policy
+from preproc_server.versions import nothing_served, parse_policy
 from preproc_server.watching import Repeated
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Server:
         self._follow(self.repository.served)
         self._is_proved.set()
         if not self.repository.is_any_proved:
-            _LOG.error("no model is served from %s", self.settings.repository)
+            _LOG.error("%s", nothing_served(self.settings.repository, self.repository.names))
         if not self._is_draining.is_set():
             self._repeated += follow(self.settings, self.repository.changes)
 

@@ -115,6 +115,12 @@ def find_of_name(repository: Path, name: str) -> dict[int, Path]:
     return {number: repository / name / str(number) for number in sorted(numbers)}
 
 
+def nothing_served(repository: Path, names: Collection[str]) -> str:
+    """Word that no model is served, and what a repository without any should hold."""
+    hint = "" if names else "; expected folders of models with folders of versions, such as late/1"
+    return f"no model is served from {repository}{hint}"
+
+
 def check_name(name: str) -> None:
     """Check that a name is one folder of the repository, in the words of Triton.
 

@@ -21,6 +21,7 @@ from preproc_server.app import Server, channel_options
 from preproc_server.client import Client, ServerError
 from preproc_server.errors import ListenError
 from preproc_server.settings import Settings
+from preproc_server.versions import nothing_served
 
 from preproc import Artifact
 from preproc.runtime import open_session
@@ -113,6 +114,19 @@ def test_a_stop_while_models_are_proved_is_no_abort(
         assert process.wait(60) == 0, log
     assert log.endswith("INFO preproc_server.app: stopped\n")
     assert f"model {names[-1]!r} version 1 is proved" not in log
+
+
+def test_a_folder_without_models_is_told_what_it_should_hold(
+    tmp_path: Path, write: Callable[..., Artifact]
+) -> None:
+    write(tmp_path, "late")
+    with started(tmp_path / "late") as process:  # one level too deep
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if " ERROR " in line)
+    problem = f"no model is served from {tmp_path / 'late'}"
+    hint = "expected folders of models with folders of versions, such as late/1"
+    assert said.endswith(f"ERROR preproc_server.app: {problem}; {hint}\n")
+    assert nothing_served(tmp_path, ["late"]) == f"no model is served from {tmp_path}"
 
 
 def test_a_second_signal_kills(process: subprocess.Popen[str]) -> None:

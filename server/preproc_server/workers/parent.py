@@ -14,6 +14,7 @@ from preproc_server.changes import LocalChanges
 from preproc_server.keeper import Keeper
 from preproc_server.metrics import Metrics, Page
 from preproc_server.settings import Settings
+from preproc_server.versions import nothing_served
 from preproc_server.watching import Repeated
 from preproc_server.workers.accord import Accord
 from preproc_server.workers.board import Board
@@ -140,8 +141,9 @@ class Parent:
         self._is_proved.set()
         workers = counted(self.settings.workers, "worker")
         _LOG.info("listening on port %d, with %s", self.port, workers)
-        if not self.accord.current().versions:
-            _LOG.error("no model is served from %s", self.settings.repository)
+        state = self.accord.current()
+        if not state.versions:
+            _LOG.error("%s", nothing_served(self.settings.repository, state.entries))
         if not self._is_draining.is_set():
             self._repeated.append(Repeated(self._count, COUNT_EVERY_S, name="count"))
             self._repeated += follow(self.settings, self._changes)
