@@ -43,8 +43,8 @@ class Control:
         What has to be said about it.
     state
         ``seen``: objected to for that reason; ``missed``: not, or for another; ``does not apply``:
-        the artifact holds nothing that the fault could spoil; ``absent``, ``refused``: its
-        backend is not there, or does not run the graph.
+        the artifact holds nothing that the fault could spoil, or no bit of an answer depends on
+        it; ``absent``, ``refused``: its backend is not there, or does not run the graph.
     said
         The objection, or why there is none.
     """
@@ -100,6 +100,7 @@ def print_self_test(controls: Sequence[Control], console: Console) -> None:
 
 
 def _spoiled(artifact: Artifact) -> Iterator[Control]:
+    honest = record(artifact, [DEFAULT_BACKEND], sizes=(), every_setting=False)
     for fault in SPOILERS:
         reason, is_right = _REASONS[fault]
         try:
@@ -109,6 +110,10 @@ def _spoiled(artifact: Artifact) -> Iterator[Control]:
             continue
         wrong = replace(artifact, model=model.SerializeToString())
         recording = record(wrong, [DEFAULT_BACKEND], sizes=(), every_setting=False)
+        if _is_same(honest, recording):
+            why = "no bit of an answer to a golden row depends on it"
+            yield Control(fault, reason, "does not apply", why)
+            continue
         judged = judge_recording(recording)
         steps = bisect_steps(wrong, recording, recording.trials[0]) if wrong.steps else ()
         objection = Objection(recording, judged, culprit(steps))
@@ -119,6 +124,19 @@ def _spoiled(artifact: Artifact) -> Iterator[Control]:
         if objection.culprit is not None:
             said += f"; {objection.culprit}"
         yield Control(fault, reason, "seen" if is_right(objection) else "missed", said)
+
+
+def _is_same(first: Recording, second: Recording) -> bool:
+    """Whether two recordings of one setting hold the same answers, bit for bit."""
+    here, there = (
+        [b.answers for trial in one.trials for b in trial.batches] for one in (first, second)
+    )
+    return len(here) == len(there) and all(
+        want
+        and want.keys() == got.keys()
+        and not any(breaches(want[key], got[key]).any() for key in want)
+        for want, got in zip(here, there, strict=True)
+    )
 
 
 def _emptied(artifact: Artifact) -> Control:

@@ -1,11 +1,18 @@
 """The harness passes what is right and objects to everything else."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import onnx
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from preproc import Artifact, ParityError
+from preproc.export import export_pipeline
 from preproc.parity import SPOILERS, Recording, judge_recording, record, self_test, spoil
 from preproc.parity.recording import Setting
 from preproc.parity.running import open_setting
@@ -76,6 +83,20 @@ def test_the_self_test_sees_every_fault(model: str, request: pytest.FixtureReque
     assert states.pop("OpenVINO in bfloat16") in {"seen", "absent"}
     assert set(states.values()) == {"seen"}, controls
     assert len(states) == len(SPOILERS) + 3
+
+
+def test_a_fault_on_which_no_answer_depends_does_not_apply(tmp_path: Path) -> None:
+    """Of a column that decides nothing, the words may trade places."""
+    people = pd.DataFrame({"age": [20.0, 35.0, 50.0, 1.0] * 9, "plan": ["free", "pro"] * 18})
+    codes = OneHotEncoder(sparse_output=False)
+    prepare = make_column_transformer((StandardScaler(), ["age"]), (codes, ["plan"]))
+    pipeline = make_pipeline(prepare, HistGradientBoostingRegressor()).fit(people, people["age"])
+    artifact = export_pipeline(pipeline, people, repository=tmp_path, name="m")
+    controls = {one.fault: one for one in self_test(artifact)}
+    words = controls["a wrong vocabulary"]
+    why = "no bit of an answer to a golden row depends on it"
+    assert (words.state, words.said) == ("does not apply", why)
+    assert controls["a weight moved by 0.001"].state == "seen"
 
 
 def test_a_row_whose_answer_depends_on_its_batch_is_seen(boosting_artifact: Artifact) -> None:
