@@ -247,6 +247,10 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
     if column is not None and column.null is None and is_nullable_number(series):
         _check_nulls(column, series)
     values = series.to_numpy()
+    is_whole = values.dtype.kind in "iu"
+    if column is not None and column.dtype == "float64" and is_whole and _is_category(series):
+        # Whole numbers as categories: numpy gives float64 where some are null, and integers else.
+        return _with_nan(column.name, series.cast(nw.Int64))
     if column is None or not column.is_text or values.dtype.kind not in "OUT":
         return values
     if not series.implementation.is_pandas_like() or _has_own_null(series):
@@ -256,6 +260,10 @@ def _from_series(series: nw.Series[Any], column: Column | None) -> NDArray[Any]:
         values[nulls] = NULL_TOKENS[column.null or "none"]
         return values
     return with_tokens(column.name, values)
+
+
+def _is_category(series: nw.Series[Any]) -> bool:
+    return str(getattr(series.to_native(), "dtype", "")) == "category"
 
 
 def _has_own_null(series: nw.Series[Any]) -> bool:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -171,3 +172,26 @@ def test_a_null_that_is_neither_none_nor_nan_is_no_text(null: Any, tmp_path: Pat
         assert str(refused.value) == (
             f"step .: field {name!r}: expected text, got cells of type ['{kind}']; cast the column"
         )
+
+
+def test_whole_numbers_as_categories_are_taken_with_and_without_a_null(tmp_path: Path) -> None:
+    data = pd.DataFrame({"n": pd.Categorical([1, 2, None, 5, 2] * 12)})
+    target = np.array([0, 1, 1, 0, 1] * 12)
+    model = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=2)
+    codes = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
+    for name, fitted in (("model", model.fit(data, target)), ("codes", codes.fit(data))):
+        artifact = export_pipeline(fitted, data, repository=tmp_path, name=name)
+        assert artifact.path is not None
+        with open_session(artifact.path) as session:
+            for rows in (data, data[:1], data[2:3], data.dropna()):
+                (output, want) = (
+                    ("label", fitted.predict(rows))
+                    if name == "model"
+                    else ("features", fitted.transform(rows))
+                )
+                assert np.array_equal(session.run(rows)[output], want)
+            far = pd.DataFrame({"n": pd.Categorical([2**53 + 1])})
+            with pytest.raises(SignatureError, match="magnitude at most 2"):
+                session.run(far)
+            with pytest.raises(SignatureError, match="expected dtype float64, got int64"):
+                session.run(data.dropna().astype("int64"))
