@@ -1,5 +1,6 @@
 """Training data → the columns of the contract: exactly those that the fitted pipeline reads."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -35,6 +36,8 @@ from preproc.signature import (
 
 ARRAY_INPUT: Final = "X"
 MAX_DENSE_FEATURES: Final = 20_000
+_INNER: Final = re.compile(r"/(.+/)?([A-Z]\w*|constant)_\d+", re.DOTALL)
+"""Names as graphs give their values: ``/scale/Sub_0``, ``/constant_3``."""
 _SUPPORTED: Final = frozenset(
     [TEXT, "bool", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -183,10 +186,19 @@ def _moment_column(name: str, moment: str) -> Column:
     return Column(name, "int64", "nat", domain={"time": moment, "range": limits})
 
 
-def _column(series: nw.Series[Any]) -> Column:
-    name = series.name
+def _check_name(name: str) -> None:
+    if not name:
+        raise ExportError("", "field '': expected a name, got none; rename the column")
     if name == ROW_ERROR:
         raise ExportError("", f"field {name!r}: expected another name, this one is an output's")
+    if _INNER.fullmatch(name):
+        problem = "expected another name, this one is like those of values inside the graph"
+        raise ExportError("", f"field {name!r}: {problem}; rename the column")
+
+
+def _column(series: nw.Series[Any]) -> Column:
+    name = series.name
+    _check_name(name)
     moment = moment_of(series)
     if moment:
         return _moment_column(name, moment)

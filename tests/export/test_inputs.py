@@ -118,6 +118,26 @@ def test_an_export_without_a_row_is_refused(make: Callable[[Any], Any], tmp_path
     assert str(caught.value) == "step .: X: expected at least one row, got none"
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "expected a name, got none"),
+        ("/Sub_0", "expected another name, this one is like those of values inside the graph"),
+    ],
+)
+def test_names_that_no_input_of_a_graph_can_have_are_refused(
+    name: str, problem: str, tmp_path: Path
+) -> None:
+    data = pd.DataFrame({name: np.arange(40.0), "/Sub": np.arange(40.0)})
+    fitted = StandardScaler().fit(data)
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(fitted, data, repository=tmp_path, name="model")
+    assert str(caught.value) == f"step .: field {name!r}: {problem}; rename the column"
+    kept = data[["/Sub"]]
+    with opened(StandardScaler().fit(kept), kept, tmp_path) as session:
+        assert np.array_equal(session.run(kept)["features"], StandardScaler().fit_transform(kept))
+
+
 def test_names_that_are_one_as_text_are_refused(tmp_path: Path) -> None:
     data = pd.DataFrame({0: DRAW.normal(size=40), 1: np.arange(40.0)}).set_axis([1, "1"], axis=1)
     fitted = StandardScaler().fit(data.to_numpy())
