@@ -10,7 +10,12 @@ from sklearn.compose import ColumnTransformer, make_column_selector, make_column
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 from preproc import RefusedRows
 from preproc.export import export_pipeline
@@ -174,3 +179,18 @@ def test_a_null_of_pandas_is_passed_on_in_frames_alone(
     (rule,) = caught.value.rules
     assert (caught.value.rows, caught.value.columns) == ((1,), ("n",))
     assert rule.startswith("ColumnTransformer refuses pandas.NA in what it passes on")
+
+
+def test_a_union_that_cannot_name_its_columns_is_a_frame_all_the_same(tmp_path: Path) -> None:
+    data = pd.DataFrame({"a": np.arange(20.0) - 7, "b": np.arange(20.0) ** 2})
+    sizes = make_pipeline(SimpleImputer(), FunctionTransformer(np.abs))
+    union = FeatureUnion([("scaled", StandardScaler()), ("sizes", sizes)])
+    parts = make_column_transformer((union, ["b", "a"])).set_output(transform="pandas")
+    some = make_column_transformer((StandardScaler(), [0, 3]))
+    fitted = make_pipeline(parts, some).fit(data)
+    with pytest.raises(AttributeError, match="does not provide get_feature_names_out"):
+        fitted[0].get_feature_names_out()
+    artifact = export_pipeline(fitted, data, repository=tmp_path, name="model")
+    assert artifact.path is not None
+    with open_session(artifact.path) as session:
+        assert np.array_equal(session.run(data)["features"], fitted.transform(data))

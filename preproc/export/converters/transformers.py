@@ -273,7 +273,10 @@ def _contained(fitted: Any, given: Table) -> Table:
         return given if is_kept else replace(given, frame="")
     if not hasattr(fitted, "get_feature_names_out") or is_user_code(fitted):
         return replace(given, frame=kind)
-    names = iter(fitted.get_feature_names_out())
+    try:
+        names = iter(fitted.get_feature_names_out())
+    except Exception:  # noqa: BLE001  # scikit-learn leaves names alone after any, too
+        return replace(given, frame=kind)
     blocks = tuple(
         replace(block, features=tuple(replace(f, name=str(next(names))) for f in block.features))
         for block in given.blocks
