@@ -12,6 +12,8 @@ from sklearn.impute import IterativeImputer
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
+from preproc.export.conversion import convert
+from preproc.runtime.backends.onnxruntime_cpu import open_executor
 from tests.matrix.asking import both_features
 from tests.matrix.harness import Case, check
 
@@ -92,3 +94,25 @@ def test_any_iterative_imputer_is_within_roundings(
     # A few roundings of the row's largest number: BLAS sums one column in an order of its own.
     error = np.abs(want - got) / np.abs(want).max(axis=1, keepdims=True)
     assert error.max() <= 2.0**-46
+
+
+@pytest.mark.filterwarnings("ignore:.IterativeImputer. Early stopping")
+def test_a_row_is_refused_where_a_prediction_of_another_feature_overflows() -> None:
+    draw = np.random.default_rng(0)
+    train = draw.normal(size=(200, 1)) * [[1.0, 1e2, 1e-2, 3.0]]
+    train += 1e-3 * draw.normal(size=train.shape)
+    train[draw.random(train.shape) < 0.15] = np.nan
+    fitted = IterativeImputer(LinearRegression(), max_iter=3, random_state=0).fit(train)
+    rows = draw.normal(size=(200, 4)) * 10.0 ** draw.integers(300, 308, (200, 4))
+    rows[draw.random(rows.shape) < 0.4] = np.nan
+    rows = rows[~np.isnan(rows).all(axis=1)]
+    refused = open_executor(convert(fitted, train).model).execute({"X": rows})["row_error"] > 0
+    want = []
+    for row in rows:
+        try:
+            with np.errstate(all="ignore"):
+                want.append(not fitted.transform([row]).size)
+        except ValueError:
+            want.append(True)
+    assert refused.tolist() == want
+    assert 0 < refused.sum() < len(rows) / 2

@@ -21,7 +21,6 @@ from sklearn.linear_model import (
 
 from preproc.export.converters.impute import simple_imputer
 from preproc.export.converters.impute_missing import indicators, is_nan, missing_parts
-from preproc.export.converters.impute_neighbours import any_of
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Table, least_certain
 
@@ -52,15 +51,15 @@ class _State:
         Latest values.
     missing
         Where they were missing, None where that cannot be.
-    is_odd
-        Where a prediction has overflowed, None where none was made.
+    predicted
+        Features of which a prediction was made, which may have overflowed.
     refused
         Feature → where a model met an overflow of another feature.
     """
 
     cells: list[str]
     missing: list[str | None]
-    is_odd: list[str | None]
+    predicted: set[int]
     refused: dict[int, str]
 
 
@@ -151,7 +150,7 @@ def _predicted(
     state = _State(
         cells=[_column(scope, block.value, at) for at in range(block.width)],
         missing=[None if empty[at] else split[at] for at in range(block.width)],
-        is_odd=[None] * block.width,
+        predicted=set(),
         refused={},
     )
     for triplet in fitted.imputation_sequence_:
@@ -162,7 +161,7 @@ def _predicted(
     value = scope.op("Concat", *state.cells, axis=1)
     features = tuple(
         # A prediction can overflow, and infinities can cancel to NaN.
-        feature if state.is_odd[at] is None else replace(feature, has_nan=True, limit=np.inf)
+        replace(feature, has_nan=True, limit=np.inf) if at in state.predicted else feature
         for at, feature in enumerate(block.features)
     )
     decided = least_certain(block.decided, "blas")
@@ -180,13 +179,13 @@ def _predict_one(scope: Scope, fitted: IterativeImputer, state: _State, triplet:
     if missing is None:
         return
     neighbours = [int(feature) for feature in triplet.neighbor_feat_idx]
-    odd = [flag for flag in (state.is_odd[other] for other in neighbours) if flag is not None]
-    if odd:
-        met = any_of(scope, scope.op("Concat", *odd, axis=1))
-        broken = scope.op("And", missing, met)
+    others = scope.op("Concat", *(state.cells[other] for other in neighbours), axis=1)
+    if not state.predicted.isdisjoint(neighbours):
+        # What is given is finite, and so are first fillings; zero times anything else is NaN.
+        nothing = scope.op("MatMul", others, np.zeros((len(neighbours), 1)))
+        broken = scope.op("And", missing, scope.op("IsNaN", nothing))
         known = state.refused.get(at)
         state.refused[at] = broken if known is None else scope.op("Or", known, broken)
-    others = scope.op("Concat", *(state.cells[other] for other in neighbours), axis=1)
     weights = np.asarray(triplet.estimator.coef_, np.float64).reshape(-1, 1)
     product = scope.op("MatMul", others, weights)
     value = scope.op("Add", product, np.array(float(triplet.estimator.intercept_)))
@@ -198,8 +197,7 @@ def _predict_one(scope: Scope, fitted: IterativeImputer, state: _State, triplet:
     if high < np.inf:
         value = scope.op("Where", scope.op("Greater", value, np.array(high)), np.array(high), value)
     state.cells[at] = scope.op("Where", missing, value, state.cells[at])
-    finite = scope.op("Less", scope.op("Abs", value), np.array(np.inf))
-    state.is_odd[at] = scope.op("And", missing, scope.op("Not", finite))
+    state.predicted.add(at)
 
 
 def _column(scope: Scope, value: str, at: int) -> str:
