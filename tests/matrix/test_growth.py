@@ -102,9 +102,9 @@ CHUNKED: Final[Mapping[str, int]] = {
     "GaussianProcessRegressor(RBF)": 4,
     "KNeighborsClassifier(p=1)": 4,
     "KernelRidge(laplacian)": 4,
-    "OneClassSVM": 5,
-    "SVC": 5,
-    "SVR": 5,
+    "OneClassSVM": 3,
+    "SVC": 3,
+    "SVR": 3,
 }
 """Case of the matrix that holds rows against training rows, feature by feature → nodes for each
 `CHUNK_CELLS` of these, which bound the memory of a batch."""

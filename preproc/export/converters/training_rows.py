@@ -91,12 +91,12 @@ def fused_squares(scope: Scope, value: str, rows: Matrix) -> str:
     """
 
     def part(wide: str, some: Matrix) -> str:
-        apart = scope.op("Sub", wide, some[np.newaxis])
-        lying = scope.op("Unsqueeze", apart, np.array([2]))
-        standing = scope.op("Unsqueeze", apart, np.array([3]))
-        return scope.op("Squeeze", scope.op("MatMul", lying, standing), np.array([2, 3]))
+        lying = scope.op("Sub", wide, some[np.newaxis, :, np.newaxis])
+        standing = scope.op("Reshape", lying, np.array([0, *some.shape, 1]))
+        return scope.op("MatMul", lying, standing)
 
-    return _in_chunks(scope, value, rows, part)
+    wide = scope.op("Unsqueeze", value, np.array([1, 2]))
+    return scope.op("Squeeze", _in_chunks(scope, wide, rows, part), np.array([2, 3]))
 
 
 def ordered_products(scope: Scope, value: str, rows: Matrix) -> str:
@@ -129,7 +129,7 @@ def ordered_over_features(
         sums = scope.op("CumSum", terms(wide, some), np.array(2))
         return scope.op("Gather", sums, np.array(some.shape[1] - 1), axis=2)
 
-    return _in_chunks(scope, value, rows, part)
+    return _in_chunks(scope, scope.op("Unsqueeze", value, np.array([1])), rows, part)
 
 
 def largest_over_features(
@@ -140,7 +140,7 @@ def largest_over_features(
     def part(wide: str, some: Matrix) -> str:
         return scope.op("ReduceMax", terms(wide, some), np.array([2]), keepdims=0)
 
-    return _in_chunks(scope, value, rows, part)
+    return _in_chunks(scope, scope.op("Unsqueeze", value, np.array([1])), rows, part)
 
 
 def rounding_of(scope: Scope, kernel: str, bound: float, weights: Matrix) -> Any:
@@ -175,9 +175,8 @@ def zeros(scope: Scope, value: str) -> str:
     return scope.op("Where", scope.op("Equal", first, first), np.zeros(1), np.zeros(1))
 
 
-def _in_chunks(scope: Scope, value: str, rows: Matrix, part: Callable[[str, Matrix], str]) -> str:
-    """Apply a function of a value (n, 1, k) to some training rows at a time."""
-    wide = scope.op("Unsqueeze", value, np.array([1]))
+def _in_chunks(scope: Scope, wide: str, rows: Matrix, part: Callable[[str, Matrix], str]) -> str:
+    """Apply a function of a value (n, 1, …) to some training rows at a time; give (n, m, …)."""
     size = max(1, CHUNK_CELLS // rows.shape[1])
     parts = [part(wide, rows[at : at + size]) for at in range(0, len(rows), size)]
     return parts[0] if len(parts) == 1 else scope.op("Concat", *parts, axis=1)
