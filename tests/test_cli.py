@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import onnx
@@ -80,6 +81,11 @@ def test_an_absent_backend_exits_3(logistic_artifact: Artifact) -> None:
     assert done.exit_code == 3
     told = "absent (required): backend 'cuda': expected CUDAExecutionProvider "
     assert done.stdout.startswith(told)
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"preproc-runtime {version('preproc-runtime')}\n")
 
 
 @pytest.mark.parametrize("command", ["judge", "check"])

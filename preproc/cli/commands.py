@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -67,6 +68,18 @@ app = typer.Typer(
 )
 
 
+def _tell_version(is_wanted: bool) -> None:  # noqa: FBT001  # Click's call
+    if is_wanted:
+        typer.echo(f"preproc-runtime {version('preproc-runtime')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _preproc() -> None:
+def _preproc(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
     """Take a fitted pipeline to one exact graph, prove it, serve it and watch it."""
