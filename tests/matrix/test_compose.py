@@ -154,7 +154,7 @@ def test_a_weight_gives_the_dtype_that_numpy_gives(
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "string"])
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_a_null_of_pandas_is_passed_on_in_frames_alone(
-    dtype: str, tmp_path: Path, *, is_kept: bool
+    dtype: Any, tmp_path: Path, *, is_kept: bool
 ) -> None:
     data = pd.DataFrame({"f": np.arange(20.0), "n": pd.array(["1", "2"] * 10, dtype=dtype)})
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
