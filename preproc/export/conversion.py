@@ -1,5 +1,6 @@
 """Conversion: a fitted pipeline becomes its public graph, step by step."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -88,7 +89,10 @@ def convert(
     answers = answers_of(scope, pipeline, root_table(scope, X, signature))
     _check_tabulated(scope.steps, tabulate)
     chosen = choose_answers(answers, outputs, [column.name for column in signature.columns])
-    whole = builder.finish([(answer.value, output) for answer, output in chosen])
+    try:
+        whole = builder.finish([(answer.value, output) for answer, output in chosen])
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise _misfit(str(error)) from error
     named = tuple(output for _, output in chosen)
     return Graph(
         pruned(whole),
@@ -99,6 +103,16 @@ def convert(
         tuple(scope.steps),
         builder.doubts,
         unused_inputs(whole, [*builder.oracle_rules, *(answer.value for answer, _ in chosen)]),
+    )
+
+
+def _misfit(text: str) -> ExportError:
+    """Name the step at whose node a graph falls apart."""
+    found = re.search(r"node name: (?:/(.*))?/\w+\)", text, re.DOTALL)
+    return ExportError(
+        (found and found[1]) or "",
+        "expected values whose dtypes go together, got others; a model inside another one that "
+        "answers in float32, as XGBoost's do, is mostly the reason; use one of float64",
     )
 
 

@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    BaggingRegressor,
+    StackingClassifier,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
-from tests.matrix.asking import assert_equal_bits
+from preproc import ExportError
+from preproc.export.conversion import convert
+from tests.matrix.asking import assert_equal_bits, largest_errors
 from tests.matrix.drawn import tables
 from tests.matrix.harness import Case, check
 
@@ -197,3 +210,68 @@ def test_boosted_sums_equal_bit_for_bit(
 ) -> None:
     model = _regressor(**{**booster, "max_depth": depth, "base_score": base})
     assert_equal_bits(model, table, np.arange(12) % 5 / 3)
+
+
+def _boosted() -> XGBClassifier:
+    return XGBClassifier(n_estimators=3, max_depth=2)
+
+
+@pytest.mark.parametrize(
+    ("step", "outer"),
+    [
+        (".", VotingClassifier([("a", _boosted()), ("b", GaussianNB())], voting="soft")),
+        (".", StackingClassifier([("a", _boosted()), ("b", GaussianNB())], cv=2)),
+        (".", FixedThresholdClassifier(_boosted(), threshold=0.4)),
+        (".", OneVsRestClassifier(_boosted())),
+        ("calibrated_classifiers_0", CalibratedClassifierCV(_boosted(), cv=2)),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_probabilities_of_float32_are_refused_inside_another_model(step: str, outer: Any) -> None:
+    draw = np.random.default_rng(0)
+    values, target = draw.normal(size=(60, 3)), np.arange(60) % 2
+    with pytest.raises(ExportError) as caught:
+        convert(outer.fit(values, target), values)
+    assert str(caught.value) == (
+        f"step {step}: XGBClassifier.predict_proba answers in float32, and the C library decides "
+        "its last bits, so that nothing made of it has a bound; use a model that answers in "
+        "float64 here, such as HistGradientBoosting or LightGBM"
+    )
+
+
+def test_votes_of_boosted_trees_are_counted() -> None:
+    draw = np.random.default_rng(0)
+    values, target = draw.normal(size=(60, 3)), np.arange(60) % 3
+    fitted = VotingClassifier([("a", _boosted()), ("b", GaussianNB())]).fit(values, target)
+    assert largest_errors(fitted, values) == {}  # labels alone, and these are equal
+
+
+@pytest.mark.parametrize(
+    ("other", "weights"),
+    [
+        (DecisionTreeRegressor(max_depth=3), None),
+        (DecisionTreeRegressor(max_depth=3), [1, 3]),
+        (XGBRegressor(n_estimators=5, max_depth=2), [1, 3]),
+    ],
+)
+def test_predictions_of_float32_are_averaged_as_numpy_joins_them(
+    other: Any, weights: list[int] | None
+) -> None:
+    draw = np.random.default_rng(0)
+    members = [("a", XGBRegressor(n_estimators=5)), ("b", other)]
+    outer = VotingRegressor(members, weights=weights)
+    assert_equal_bits(outer, draw.normal(size=(60, 3)), draw.normal(size=60))
+
+
+def test_values_that_do_not_go_together_name_the_step() -> None:
+    draw = np.random.default_rng(0)
+    values, target = draw.normal(size=(60, 3)), draw.normal(size=60)
+    outer = BaggingRegressor(XGBRegressor(n_estimators=2), n_estimators=2)
+    fitted = make_pipeline(StandardScaler(), outer).fit(values, target)
+    with pytest.raises(ExportError) as caught:
+        convert(fitted, values)
+    assert str(caught.value) == (
+        "step baggingregressor: expected values whose dtypes go together, got others; a model "
+        "inside another one that answers in float32, as XGBoost's do, is mostly the reason; "
+        "use one of float64"
+    )

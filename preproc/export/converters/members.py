@@ -37,11 +37,19 @@ def answer_by(scope: Scope, answers: Answers, estimator: Any, method: str) -> An
     Raises
     ------
     ExportError
-        When the converter of the model does not give it.
+        When the converter of the model does not give it, or gives float32 whose last bits the C
+        library decides: one of them is millions of roundings of what float64 makes of it.
     """
     for role in ROLES.get(method, ()):
         if role in answers:
-            return answers[role]
+            answer = answers[role]
+            if answer.output.dtype == "float32" and answer.decided != "ieee" and role != "label":
+                raise scope.error(
+                    f"{type(estimator).__name__}.{method} answers in float32, and the C library "
+                    "decides its last bits, so that nothing made of it has a bound; use a model "
+                    "that answers in float64 here, such as HistGradientBoosting or LightGBM"
+                )
+            return answer
     raise scope.error(
         f"{type(estimator).__name__}.{method} is needed here and not exported; "
         f"exported are {sorted(answers)}"

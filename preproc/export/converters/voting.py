@@ -59,11 +59,15 @@ def voting_classifier(scope: Scope, fitted: VotingClassifier, table: Table) -> t
 def voting_regressor(scope: Scope, fitted: VotingRegressor, table: Table) -> tuple[Answer, ...]:
     """Average predictions, one model after the other."""
     found = [asked(scope, name, model, table, "predict") for name, model in _members(fitted)]
-    value = _average(
-        scope,
-        [as_column(scope, answer) for answer in found],
-        fitted._weights_not_none,  # noqa: SLF001  # no public way
-    )
+    weights = fitted._weights_not_none  # noqa: SLF001  # no public way
+    values = [as_column(scope, answer) for answer in found]
+    kinds = [answer.output.dtype for answer in found]
+    if "float64" in kinds or weights is not None:  # numpy joins float32 to it
+        values = [
+            value if kind == "float64" else scope.cast(value, "float64")
+            for value, kind in zip(values, kinds, strict=True)
+        ]
+    value = _average(scope, values, weights)
     return (prediction_answer(flat(scope, value), certainty(found)),)
 
 
