@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
@@ -15,6 +16,8 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from preproc import ExportError
+from preproc.export.conversion import convert
 from tests.matrix.harness import Case, check
 
 DTYPES: Final = [
@@ -233,3 +236,14 @@ CASES: Final = [*ONE_HOT, *ORDINAL, *TARGET]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_encoders(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
+
+
+def test_a_column_of_nothing_but_the_null_of_pandas_is_refused_by_name() -> None:
+    data = pd.DataFrame({"t": pd.Series([None] * 10, dtype="string")})
+    fitted = OrdinalEncoder().fit(data)
+    assert fitted.categories_[0].tolist() == [pd.NA]
+    with pytest.raises(ExportError) as caught:
+        convert(fitted, data)
+    assert str(caught.value) == (
+        "step .: expected categories that are string values, got ['NAType']; cast the column"
+    )

@@ -145,7 +145,8 @@ def key(category: Any) -> Any:
     """Give a category a form that equals itself: NaN does not."""
     if category is None:
         return NULL_NONE
-    return NULL_NAN if category != category else category  # noqa: PLR0124  # NaN alone
+    is_number = isinstance(category, float | np.floating)
+    return NULL_NAN if is_number and np.isnan(category) else category
 
 
 def category_edges(fitted: Any) -> Mapping[int, NDArray[np.float64]]:
@@ -211,7 +212,11 @@ def _words(scope: Scope, categories: NDArray[Any], keys: str) -> list[Word]:
     words = [key(category) for category in categories.tolist()]
     kind = _KINDS[keys]
     nulls = (NULL_NONE, NULL_NAN) if keys == TEXT else (NULL_NAN,) if keys == "float64" else ()
-    strange = {type(word) for word in words if word not in nulls and not isinstance(word, kind)}
+    strange = {
+        type(word)
+        for word in words
+        if not isinstance(word, kind) and not (isinstance(word, str) and word in nulls)
+    }
     if strange:
         got = sorted(kind.__name__ for kind in strange)
         raise scope.error(f"expected categories that are {keys} values, got {got}; cast the column")
