@@ -226,6 +226,8 @@ def pandas_frame(columns: Mapping[str, NDArray[Any]], texts: set[str], like: Any
             frame[name] = pd.Series(values).astype(own) if is_own_null else pd.Series(values)
         else:
             cells = nulls_of(values)
+            if getattr(own, "na_value", None) is pd.NA:
+                cells[values == NULL_NAN] = pd.NA  # in objects as well
             # A text dtype of pandas turns None into NaN; rows with None stay objects.
             has_none = any(cell is None for cell in cells)
             frame[name] = pd.Series(cells, dtype=object if has_none or is_category else own)

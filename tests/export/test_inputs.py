@@ -14,9 +14,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from preproc import ExportError, SignatureError
+from preproc.errors import ProofError
 from preproc.export import export_pipeline
 from preproc.runtime import Session, open_session
 
@@ -162,6 +163,19 @@ def test_text_of_pandas_with_its_own_null_means_what_it_means_to_scikit_learn(
         with opened(fitted, training, tmp_path / str(at)) as session:
             for rows in (data, data[2:3], known, many):
                 assert np.array_equal(session.run(rows)["features"], fitted.transform(rows))
+
+
+def test_the_null_of_pandas_is_tried_where_rows_hold_none_beside_it(tmp_path: Path) -> None:
+    texts = pd.Series(["a", "b", "b"] * 10, dtype="string")
+    data = pd.DataFrame({"t": texts, "b": [True, False, True] * 10})
+    fitted = make_pipeline(
+        SimpleImputer(strategy="most_frequent"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ).fit(data)
+    with pytest.raises(TypeError, match="boolean value of NA is ambiguous"):
+        fitted.transform(data[:1].assign(t=pd.Series([None], dtype="string")))
+    with pytest.raises(ProofError, match="refuses what the graph answers: boolean value of NA"):
+        export_pipeline(fitted, data, repository=tmp_path, name="model")
 
 
 def test_a_row_of_whole_numbers_that_are_all_null_is_answered(tmp_path: Path) -> None:
