@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
 
 from preproc.export.conversion import convert
 from preproc.graph import GraphBuilder, Tree, fuse, pack, tree_sum
@@ -114,3 +115,21 @@ def hash_of(word: str) -> float:
 
 def tables_of(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     return [one for one in model.graph.initializer if len(one.dims) == 2 and one.dims[0] > 9]
+
+
+def test_what_is_filled_last_is_asked_before_it_is_filled() -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(200, 3)), columns=["a", "b", "c"])
+    frame = frame.mask(draw.random(frame.shape) < 0.1)
+    places = QuantileTransformer(n_quantiles=20)  # turns no comparison into one with its input
+    forest = RandomForestClassifier(5, random_state=0)
+    model = make_pipeline(places, SimpleImputer(), forest)
+    model.fit(frame, np.nan_to_num(frame["a"]) > np.nan_to_num(frame["b"]))
+    packed = pack(convert(model, frame).model).model
+    fused = fuse(packed)
+    rows = frame.mask(draw.random(frame.shape) < 0.1).to_numpy()
+    with open_executor(packed) as public, open_executor(fused) as quick:
+        want, got = (one.execute({"packed_float64": rows}) for one in (public, quick))
+    assert len(np.unique(want["probabilities"])) > 3
+    assert all(want[name].tobytes() == got[name].tobytes() for name in want)
+    assert len(fused.graph.node) < len(packed.graph.node)

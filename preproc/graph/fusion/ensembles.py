@@ -108,8 +108,9 @@ def _unfilled(view: View, part: Origin) -> Origin:
     name = part.value
     while (node := view.nodes.get(name)) is not None and view.uses.get(name) == 1:
         if node.op_type == "Where" and not np.isnan(filled).any():
+            value = node.input[2] if name == part.value else part.value
             view.rename(node, node.input[2])
-            return Origin(part.value, part.columns, (Step("Where", filled.astype(np.float64)),))
+            return Origin(value, part.columns, (Step("Where", filled.astype(np.float64)),))
         if node.op_type not in ("Add", "Sub", "Mul", "Div"):
             break
         name = node.input[0]
