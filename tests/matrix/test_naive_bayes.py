@@ -18,6 +18,8 @@ from sklearn.naive_bayes import (
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from preproc import ExportError
+from preproc.export.conversion import convert
 from tests.matrix.asking import largest_errors
 from tests.matrix.harness import Case, check
 
@@ -85,3 +87,13 @@ def test_any_categories_are_counted(seed: int, counts: list[int], alpha: float) 
     model = CategoricalNB(alpha=alpha).fit(values, np.arange(60) % 3)
     found = largest_errors(model, values + draw.choice([0.0, 0.5], values.shape))
     assert found["probabilities"] <= 1e-14  # the row sums to 1
+
+
+def test_a_variance_of_zero_is_refused() -> None:
+    fitted = GaussianNB().fit(np.ones((4, 2)), [0, 1, 0, 1])
+    with pytest.raises(ExportError) as caught:
+        convert(fitted, np.ones((4, 2)))
+    assert str(caught.value) == (
+        "step .: GaussianNB divides by variances, and some are zero; leave columns out that never "
+        "change, or train with var_smoothing above zero"
+    )

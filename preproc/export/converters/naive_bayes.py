@@ -27,6 +27,11 @@ def gaussian_nb(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """
     block = checked(scope, fitted, table)
     means, variances = np.asarray(fitted.theta_), np.asarray(fitted.var_)
+    if not (variances > 0).all():
+        raise scope.error(
+            "GaussianNB divides by variances, and some are zero; leave columns out that never "
+            "change, or train with var_smoothing above zero"
+        )
     columns, sizes = [], []
     for at, prior in enumerate(np.asarray(fitted.class_prior_)):
         with np.errstate(divide="ignore"):
