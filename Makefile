@@ -19,10 +19,10 @@ UNPACK := tar --extract --directory $(SWIFTSHADER) --transform 's|.*/||' --wildc
 WASM := preproc/runtime/backends/node/node_modules
 
 # Left out with the oldest scikit-learn: the page of the newest, parameters that it has not (splines,
-# discriminants), frames that it or its pandas does not take (polars, selectors, columns without names),
+# discriminants), frames that it or its pandas does not take (polars, selectors, text of pandas, columns without names),
 # other libraries, counts of nodes that they take part in, and traced code, which computes as pandas 3
 # does: on pandas 2 its proof refuses what differs.
-OLDEST_CORE := not test_coverage and not polars and not selectors and not cannot_name
+OLDEST_CORE := not test_coverage and not polars and not selectors and not cannot_name and not none_beside
 OLDEST_WITHOUT := checking spline discriminant wire lightgbm xgboost catboost ensembles wrappers pipelines growth own_code
 
 .DEFAULT_GOAL := help
