@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from preproc.artifact import Artifact, read_artifact, read_contract
+from preproc.cli.codes import BREACH
 from preproc.cli.options import ArtifactPath
-from preproc.cli.terminal import BREACH, clear_errors, wide_console
+from preproc.cli.terminal import clear_errors, wide_console
 from preproc.contract import contract_to_json
 from preproc.errors import CheckError
 from preproc.graph import nodes_by_step, picture_of

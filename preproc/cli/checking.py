@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from preproc.cli.codes import BREACH
 from preproc.cli.options import AllowPickle, TrainedOn, Trust
-from preproc.cli.terminal import BREACH, clear_errors, optional
+from preproc.cli.terminal import clear_errors, optional
 
 
 def check(

@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from preproc.artifact import Artifact, read_artifact
+from preproc.cli.codes import BREACH, NOTHING_COMPARED
 from preproc.cli.log import part_of, pipeline_witness, progress_bar, served_by
 from preproc.cli.options import (
     AllowPickle,
@@ -24,8 +25,6 @@ from preproc.cli.options import (
     Version,
 )
 from preproc.cli.terminal import (
-    BREACH,
-    NOTHING_COMPARED,
     check_files,
     clear_errors,
     optional,

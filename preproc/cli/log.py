@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from preproc.artifact import Artifact, read_artifact
+from preproc.cli.codes import BREACH
 from preproc.cli.options import (
     AllowPickle,
     Digest,
@@ -22,7 +23,6 @@ from preproc.cli.options import (
     Version,
 )
 from preproc.cli.terminal import (
-    BREACH,
     check_files,
     clear_errors,
     optional,

@@ -10,11 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperGroup
 
 from preproc.artifact import Artifact, read_artifact
+from preproc.cli.codes import BREACH, CANNOT_RUN, NOTHING_COMPARED
 from preproc.cli.options import ArtifactPath, HtmlFile, JsonFile
 from preproc.cli.terminal import (
-    BREACH,
-    CANNOT_RUN,
-    NOTHING_COMPARED,
     check_files,
     clear_errors,
     optional,

@@ -9,6 +9,7 @@ from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from preproc.cli.codes import CANNOT_RUN
 from preproc.errors import PreprocError
 
 FLAGS: Final[Mapping[str, tuple[str, str]]] = {
@@ -30,8 +31,6 @@ SWITCHES: Final[Mapping[str, tuple[str, str]]] = {
     "allow-unproved": ("allow_unproved", "serve plain ONNX models too"),
 }
 """Flag → setting that it turns on, and what that does."""
-CANNOT_RUN: Final = 3
-"""Exit code, as of the other commands."""
 
 
 def serve(arguments: Sequence[str]) -> None:

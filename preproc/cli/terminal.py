@@ -1,4 +1,4 @@
-"""What a shell sees: exit codes, errors in one line, tables that fit."""
+"""What a shell sees: errors in one line, tables that fit."""
 
 import json
 import sys
@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from preproc.cli.codes import CANNOT_RUN, NOTHING_COMPARED
 from preproc.errors import CheckError, ParityError, PreprocError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-BREACH: Final = 1
-NOTHING_COMPARED: Final = 2
-CANNOT_RUN: Final = 3
 PIPED_WIDTH: Final = 160
 """Characters of a line that no terminal limits."""
 
