@@ -19,7 +19,7 @@ from preproc.artifact import write_artifact
 from preproc.cli.commands import app
 from preproc.cli.serving import FLAGS, SWITCHES, serve
 from preproc.graph import nodes_by_step
-from preproc.parity import spoil
+from preproc.parity import selftest, spoil
 from preproc.runtime import BACKENDS
 
 
@@ -208,3 +208,13 @@ def test_a_breach_is_bisected_and_the_self_test_sees_every_fault(
     assert honest.exit_code == 0
     assert honest.stdout.count(" seen") == 8
     assert "missed" not in honest.stdout
+
+
+def test_a_self_test_that_sees_no_fault_of_the_graph_has_failed(
+    logistic_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selftest, "_is_same", lambda *_: True)
+    blind = CliRunner().invoke(app, ["parity", str(logistic_artifact.path), "--self-test"])
+    assert "missed" not in blind.stdout
+    assert "expected one fault of the graph at least that is seen, got none" in blind.stdout
+    assert blind.exit_code == 2

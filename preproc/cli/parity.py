@@ -43,6 +43,7 @@ from preproc.parity import (
     report_to_json,
     save_recording,
     say,
+    sees_nothing,
     self_test,
     worst_rows,
 )
@@ -281,6 +282,9 @@ def _test_itself(artifact: Artifact, require: Sequence[str] | None, console: Con
     states = {control.state for control in controls}
     if "missed" in states:
         raise typer.Exit(BREACH)
+    if sees_nothing(controls):
+        say(console, "expected one fault of the graph at least that is seen, got none")
+        raise typer.Exit(NOTHING_COMPARED)
     raise typer.Exit(CANNOT_RUN if states & {"absent", "refused"} and require else 0)
 
 

@@ -17,7 +17,7 @@ from preproc.parity.report import (
     say,
 )
 from preproc.parity.running import record
-from preproc.parity.selftest import Control, print_self_test, self_test
+from preproc.parity.selftest import Control, print_self_test, sees_nothing, self_test
 from preproc.parity.spoil import SPOILERS, spoil
 from preproc.parity.store import load_recording, save_recording
 from preproc.parity.tolerances import Widening, parse_widening
@@ -57,6 +57,7 @@ __all__ = [
     "report_to_json",
     "save_recording",
     "say",
+    "sees_nothing",
     "self_test",
     "spoil",
     "worst_rows",

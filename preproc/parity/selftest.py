@@ -86,6 +86,11 @@ def self_test(artifact: Artifact) -> tuple[Control, ...]:
     )
 
 
+def sees_nothing(controls: Sequence[Control]) -> bool:
+    """Whether no fault of the graph was seen: then nothing tells that answers are looked at."""
+    return not any(one.state == "seen" and one.fault in SPOILERS for one in controls)
+
+
 def print_self_test(controls: Sequence[Control], console: Console) -> None:
     """Print a table, a line a fault, and what was said of each."""
     table = Table(title="negative controls", box=box.SIMPLE_HEAD, pad_edge=False)
