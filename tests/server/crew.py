@@ -86,8 +86,15 @@ def pid_behind(parent: Parent, channel: grpc.Channel) -> int:
     """Find out which worker a connection leads to."""
     before = calls_of(parent)
     ask(channel, f"/{INFERENCE}/ServerLive", pb.ServerLiveRequest(), pb.ServerLiveResponse)
-    after = calls_of(parent)
-    (pid,) = (pid for pid in after if after[pid] > before.get(pid, 0))
+    grown = list[int]()
+
+    def has_grown() -> bool:
+        after = calls_of(parent)  # a worker that is slow to count gives what it told last
+        grown[:] = [pid for pid in after if after[pid] > before.get(pid, 0)]
+        return bool(grown)
+
+    wait_for(has_grown)
+    (pid,) = grown
     return pid
 
 

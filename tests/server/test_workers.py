@@ -20,6 +20,7 @@ from preproc_server.errors import ListenError
 from preproc_server.pb import open_inference_pb2 as pb
 from preproc_server.pb import preproc_pb2
 from preproc_server.settings import Settings
+from preproc_server.workers.census import census_from_json
 from preproc_server.workers.parent import Parent
 
 from preproc.artifact import Artifact
@@ -122,6 +123,18 @@ def test_statistics_and_metrics_add_up_whoever_is_asked(
         request, method = pb.ModelStatisticsRequest(name="counted"), "ModelStatistics"
         told = ask(channel, f"/{INFERENCE}/{method}", request, pb.ModelStatisticsResponse)
         assert [one.execution_count for one in told.model_stats] == [3]
+
+
+def test_counts_that_arrive_late_take_nothing_back(parent: Parent, lines: Lines) -> None:
+    pid, channel = next(iter(lines.items()))
+    (member,) = (one for one in parent.crew.members if one.pid == pid)
+    early = member.link.ask("count")
+    predict(channel)
+    late = member.link.ask("count")
+    member.note(late)
+    calls = member.census.calls
+    member.note(early)
+    assert member.census.calls == calls > census_from_json(early["census"]).calls
 
 
 def test_a_change_by_one_is_a_change_of_all_and_never_half_seen(

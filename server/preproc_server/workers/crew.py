@@ -19,7 +19,7 @@ from preproc.errors import PreprocError
 from preproc_server.errors import LinkError
 from preproc_server.settings import Settings
 from preproc_server.state import State
-from preproc_server.workers.census import Census, census_from_json
+from preproc_server.workers.census import Census
 from preproc_server.workers.link import Answer
 from preproc_server.workers.member import ORDER_S, Member
 from preproc_server.workers.parcels import state_to_json
@@ -163,7 +163,7 @@ class Crew:
             member.end()
 
     def _note(self, member: Member, told: Any) -> None:
-        member.census, member.generation = census_from_json(told["census"]), told["generation"]
+        member.note(told)
         for counted in told["drift"]:
             self._hear(counted)
 

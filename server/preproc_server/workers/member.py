@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final, Self
@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from preproc_server.errors import LinkError, WorkerError
 from preproc_server.settings import Settings, settings_to_json
 from preproc_server.state import State
-from preproc_server.workers.census import Census
+from preproc_server.workers.census import Census, census_from_json
 from preproc_server.workers.link import Answer, Link
 
 START_S: Final = 60.0
@@ -63,6 +63,7 @@ class Member:
         self.loaded: set[int] = set()
         self.census = Census()
         self.generation = 0
+        self._number = 0
         self.is_over = False
         self.link = Link(ours, answer, name=self.name, on_end=lambda: on_end(self))
         self.link.start()
@@ -118,6 +119,12 @@ class Member:
                 if fault:
                     raise WorkerError(f"{self.name}: model {name!r} version {version}: {fault}")
                 self.loaded.add(number)
+
+    def note(self, told: Mapping[str, Any]) -> None:
+        """Keep what it counted, unless something later is known: no count ever goes back."""
+        if told["number"] > self._number:
+            self._number, self.generation = told["number"], told["generation"]
+            self.census = census_from_json(told["census"])
 
     def hang_up(self) -> None:
         """Let a process end that has stopped."""

@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from preproc.errors import PreprocError
@@ -65,6 +66,8 @@ class Worker:
         self._models = LocalModels()
         self._loaded = dict[int, Model]()
         self._counts = counts_of(settings)
+        self._counting = Lock()
+        self._numbers = count(1)
         findings = RemoteFindings(self._link)
         team = Team(
             self._models,
@@ -147,15 +150,16 @@ class Worker:
         return self._server.start()
 
     def _count(self) -> dict[str, Any]:
+        """Take down what was counted, under a number: answers may overtake each other."""
         server = self._server
-        totals, records = server.services.desk.statistics.totals(), server.shadow.records()
-        census = census_of(totals, records, server.metrics.registry)
-        drift = self._counts.take() if self._counts else []
-        return {
-            "census": census_to_json(census),
-            "generation": self._models.current().generation,
-            "drift": drift,
-        }
+        with self._counting:
+            totals, records = server.services.desk.statistics.totals(), server.shadow.records()
+            return {
+                "number": next(self._numbers),
+                "census": census_to_json(census_of(totals, records, server.metrics.registry)),
+                "generation": self._models.current().generation,
+                "drift": self._counts.take() if self._counts else [],
+            }
 
     def _samples(self, name: str) -> list[dict[str, Any]]:
         return [asdict(sample) for sample in self._server.shadow.samples(name)]
