@@ -95,7 +95,7 @@ LESS_THAN: Final[Mapping[str, int]] = {
 }
 """Case of the matrix that multiplies densely → bound of the nodes that many columns take more.
 
-BLAS adds long rows in another order than short ones: up to 12 nodes a product, however long.
+BLAS adds long rows in another order than short ones: up to 11 nodes a product, however long.
 """
 CHUNKED: Final[Mapping[str, int]] = {
     "GaussianProcessClassifier": 4,

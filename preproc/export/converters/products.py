@@ -77,8 +77,8 @@ def _dense_product(scope: Scope, value: str, weights: Matrix) -> str:
         whole = scope.op("Reshape", whole, np.array([0, blocks, BLOCK]))
         whole = scope.op("Transpose", whole, perm=[1, 0, 2])
         parts = scope.op("MatMul", whole, weights[: cuts[0]].reshape(blocks, BLOCK, -1))
-        running = scope.op("CumSum", parts, np.array(0))
-        sums = [scope.op("Gather", running, np.array(blocks - 1), axis=0)]
+        # Over the first axis the runtime adds whole parts, one after the other.
+        sums = [scope.op("ReduceSum", parts, np.array([0]), keepdims=0)]
     for start, stop in pairwise(cuts):
         part = columns_of(scope, value, start, stop, count)
         sums.append(scope.op("MatMul", part, weights[start:stop]))
