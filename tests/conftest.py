@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -21,6 +22,8 @@ from preproc.runtime.forms import VARIABLE
 from tests.devices import allow_software_gpu
 
 ROWS = 600
+
+settings.load_profile("ci")  # the same examples each time, however long one takes
 
 
 def pytest_configure() -> None:

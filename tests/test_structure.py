@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 CALLS = {"Call", "grpc.ServicerContext"}
@@ -117,3 +118,10 @@ def test_a_long_method_would_be_found() -> None:
     source = f'def infer(self, request: Request, call: Call) -> None:\n    """Say."""\n{body}'
     assert long_methods(source, 10) == {"infer": 11}
     assert long_methods(source, 11) == {}
+
+
+def test_what_is_drawn_is_the_same_at_every_run_however_long_it_takes() -> None:
+    drawing = settings()
+    assert drawing.derandomize
+    assert drawing.deadline is None
+    assert HealthCheck.too_slow in drawing.suppress_health_check

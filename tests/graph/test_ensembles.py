@@ -36,7 +36,7 @@ def reached(
     return rows
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     trees=st.sampled_from([1, 2, 30, 400]),
     width=st.sampled_from([1, 2, 3, 40, 600]),

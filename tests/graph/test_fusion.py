@@ -123,7 +123,7 @@ def test_every_pass_is_tried() -> None:
     assert {*CHANGED_BY, "sums_of_pairs"} == set(PASSES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 @pytest.mark.parametrize("name", MODELS)
 def test_the_fused_form_has_the_bits_of_the_packed_one_on_any_rows(

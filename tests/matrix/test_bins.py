@@ -60,7 +60,7 @@ def test_bins(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     table=tables(),
     encode=st.sampled_from(["onehot", "onehot-dense", "ordinal"]),

@@ -124,7 +124,7 @@ CODES_OR_NUMBERS: Final = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     table=tables(cells=CODES_OR_NUMBERS),
     loss=st.sampled_from(["squared_error", "absolute_error", "quantile"]),

@@ -135,7 +135,7 @@ ODD: Final = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     table=tables(cells=ODD),
     nan_mode=st.sampled_from(["Min", "Max"]),

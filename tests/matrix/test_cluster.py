@@ -90,7 +90,7 @@ def test_clusterings(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),
     width=st.integers(1, 24),
@@ -107,7 +107,7 @@ def test_drawn_pools_have_equal_bits(
     assert np.array_equal(want, got)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),
     width=st.integers(1, 12),
@@ -127,7 +127,7 @@ def test_drawn_trees_send_rows_to_the_same_leaves(
     assert np.array_equal(want, got)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),
     width=st.integers(1, 20),

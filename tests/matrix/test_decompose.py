@@ -289,7 +289,7 @@ def _linear(draw: st.DrawFn) -> tuple[Any, NDArray[np.float64]]:
     return estimator, table
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(drawn=_linear())
 def test_drawn_decompositions_lie_as_near_as_single_rows(
     drawn: tuple[Any, NDArray[np.float64]],
@@ -307,7 +307,7 @@ def test_drawn_decompositions_lie_as_near_as_single_rows(
     assert (np.abs(want - got) <= bound).all()
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 6), rows=st.integers(8, 200))
 def test_a_kernel_of_its_own_gives_its_components(seed: int, count: int, rows: int) -> None:
     points = np.random.default_rng(seed).normal(size=(rows, 4))

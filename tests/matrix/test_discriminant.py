@@ -125,7 +125,7 @@ def test_discriminants_and_clusters(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 6),

@@ -113,7 +113,7 @@ def fit(encoder: Any, table: Any, target: NDArray[Any]) -> Any:
         return encoder.fit(table, target)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     tables=tables(),
     drop=st.sampled_from([None, "first", "if_binary"]),
@@ -140,7 +140,7 @@ def test_any_one_hot_encoder_sets_what_scikit_learn_sets(
     hold_against_oracle(fitted, train, later)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     tables=tables(),
     unknown=st.sampled_from([None, np.nan, -1, 99]),
@@ -169,7 +169,7 @@ def test_any_ordinal_encoder_gives_the_codes_of_scikit_learn(
     hold_against_oracle(fit(encoder, train, np.zeros(ROWS)), train, later)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(
     tables=tables(),
     smooth=st.sampled_from(["auto", 0, 1.5]),

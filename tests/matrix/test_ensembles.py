@@ -342,7 +342,7 @@ CLASSIFIERS: Final = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(table=tables(), model=CLASSIFIERS, kinds=st.integers(2, 3))
 def test_ensembles_of_trees_equal_bit_for_bit(table: np.ndarray, model: Any, kinds: int) -> None:
     assert_equal_bits(model, table, np.arange(len(table)) % kinds)
@@ -366,7 +366,7 @@ REGRESSORS: Final = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(table=tables(), model=REGRESSORS)
 def test_ensembles_of_regression_trees_equal_bit_for_bit(table: np.ndarray, model: Any) -> None:
     assert_equal_bits(model, table, np.sin(np.arange(len(table))))

@@ -216,7 +216,7 @@ def test_imputers(case: Case, tmp_path: Path) -> None:
 CELLS: Final = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.1, 5e-324, 1e300, -2.5, np.nan])
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(
     cells=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=3, max_size=8),
     strategy=st.sampled_from(["mean", "median", "most_frequent", "constant"]),
@@ -244,7 +244,7 @@ def test_any_imputer_of_numbers_is_bitwise_equal(
     assert_same_answers(fitted, values)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(
     cells=st.lists(
         st.tuples(*[st.sampled_from(["a", "b", "", "nan", "ü"]) | st.none() | st.just(np.nan)] * 2),

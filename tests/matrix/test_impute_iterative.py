@@ -75,7 +75,7 @@ def test_iterative_imputers(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.IterativeImputer. Early stopping")
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(2, 6),

@@ -126,7 +126,7 @@ def test_a_batch_without_rows_runs(imputer: Any) -> None:
     assert answers["features"].shape == (0, 6)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 9),

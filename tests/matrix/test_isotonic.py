@@ -50,7 +50,7 @@ def test_isotonic_regressions(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 2**16),
     out_of_bounds=st.sampled_from(["nan", "clip", "raise"]),

@@ -163,7 +163,7 @@ WAVES: Final = Tolerance(
     steps=st.integers(1, 4),
     interval=st.floats(0.05, 2),
 )
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 def test_additive_chi2_is_scikit_learns(
     rows: NDArray[np.float64], steps: int, interval: float
 ) -> None:
@@ -179,7 +179,7 @@ def test_additive_chi2_is_scikit_learns(
     components=st.integers(1, 30),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 def test_skewed_chi2_is_scikit_learns(
     rows: NDArray[np.float64], components: int, seed: int
 ) -> None:

@@ -65,7 +65,7 @@ def test_labels_are_encoded_and_refused_as_scikit_learn_does(
     hold_against_oracle(fitted, train, later)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     train=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=3, max_size=20, unique=True),
     neg=st.integers(-3, 0),

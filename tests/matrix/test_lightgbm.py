@@ -140,7 +140,7 @@ ODD: Final = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     table=tables(cells=ODD),
     missing=st.sampled_from([{}, {"zero_as_missing": True}, {"use_missing": False}]),

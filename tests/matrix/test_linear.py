@@ -177,7 +177,7 @@ def _codes(seed: int, columns: int) -> np.ndarray:
     return values
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**16),
     columns=st.integers(1, 12),
@@ -213,7 +213,7 @@ def test_sums_over_sparse_rows_or_coefficients_equal_bit_for_bit(
         assert np.array_equal(answers["probabilities"], fitted.predict_proba(given_rows))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**16),
     columns=st.integers(1, 70),

@@ -190,13 +190,13 @@ CLASSIFIERS: Final = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(table=tables(), model=CLASSIFIERS, kinds=st.integers(2, 5))
 def test_classes_taken_apart_equal_bit_for_bit(table: np.ndarray, model: Any, kinds: int) -> None:
     assert_equal_bits(model, table, np.arange(len(table)) % kinds)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     table=tables(),
     model=st.one_of(

@@ -60,7 +60,7 @@ def test_naive_bayes(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 7),
@@ -75,7 +75,7 @@ def test_any_gaussian_label_is_equal(seed: int, width: int, classes: int, scale:
     assert found["probabilities"] <= 1e-13  # the row sums to 1
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 2**16),
     counts=st.lists(st.integers(1, 6), min_size=1, max_size=5),

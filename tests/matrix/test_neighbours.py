@@ -182,7 +182,7 @@ def test_a_large_training_table_is_refused() -> None:
         convert(fitted, values)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 9),
@@ -214,7 +214,7 @@ def test_any_tree_votes_bit_for_bit(
     assert set(largest_errors(mean, rows).values()) <= {0.0}
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 5),

@@ -66,7 +66,7 @@ def test_polynomials(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     table=tables(columns=4),
     degrees=st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda d: (d[0], d[0] + d[1])),

@@ -107,7 +107,7 @@ def fitted_on(estimator: Any, rows: NDArray[np.float64]) -> Any:
     seed=st.integers(0, 99),
     data=st.data(),
 )
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 def test_sparse_components_are_summed_in_the_order_in_which_they_are_stored(
     width: int, components: int, density: float | str, seed: int, data: st.DataObject
 ) -> None:

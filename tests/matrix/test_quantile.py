@@ -80,7 +80,7 @@ NUMBERS: Final = st.sampled_from([0.0, 1.0, -1.0, 2.5]) | st.floats(-1e6, 1e6, w
     knots=st.integers(1, 20),
     output=st.sampled_from(["uniform", "normal"]),
 )
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 def test_every_knot_and_its_neighbours_are_scikit_learns(
     training: NDArray[np.float64], fresh: NDArray[np.float64], knots: int, output: str
 ) -> None:

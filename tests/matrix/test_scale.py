@@ -151,14 +151,14 @@ SCALERS: Final = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(table=tables(), scaler=SCALERS, edge=st.floats(-1e300, 1e300))
 def test_scalers_equal_bit_for_bit(table: np.ndarray, scaler: Any, edge: float) -> None:
     edges = [edge, table.min(), table.max(), getattr(scaler, "threshold", 0.0), np.nan, np.inf]
     assert_same(scaler, table, edges)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(table=tables(columns=40), norm=st.sampled_from(["l1", "l2", "max"]))
 def test_norms_of_contiguous_rows_equal_bit_for_bit(table: np.ndarray, norm: str) -> None:
     assert_same(Normalizer(norm), table)

@@ -105,7 +105,7 @@ def test_a_selector_of_nothing_is_refused() -> None:
     )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(table=tables(columns=6, cells=st.floats(-10, 10)), k=st.integers(1, 6), data=st.data())
 def test_selected_columns_keep_their_bits(table: np.ndarray, k: int, data: st.DataObject) -> None:
     width = table.shape[1]

@@ -135,7 +135,7 @@ def _is_exported(options: dict[str, Any]) -> bool:
     return not (options["sparse_output"] and (never or looks_around))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(table=tables(), options=OPTIONS.filter(_is_exported))
 def test_splines_equal_bit_for_bit(table: np.ndarray, options: dict[str, Any]) -> None:
     inner = np.linspace(table.min(), table.max(), options["n_knots"])

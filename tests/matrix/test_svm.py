@@ -160,7 +160,7 @@ def test_a_batch_without_rows_runs(kernel: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Solver terminated early")
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**16),
     width=st.integers(1, 15),

@@ -251,7 +251,7 @@ FORESTS: Final = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     table=tables(cells=CELLS),
     kind=st.sampled_from(

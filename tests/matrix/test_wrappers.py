@@ -278,7 +278,7 @@ CLASSIFIERS: Final = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(table=tables(), model=CLASSIFIERS)
 def test_wrapped_trees_equal_bit_for_bit(table: np.ndarray, model: Any) -> None:
     assert_equal_bits(model, table, np.arange(len(table)) % 2)
@@ -289,7 +289,7 @@ SCALERS: Final = st.sampled_from(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(table=tables(), scaler=SCALERS, factor=st.floats(-1e6, 1e6))
 def test_transformed_targets_equal_bit_for_bit(
     table: np.ndarray, scaler: Any, factor: float

@@ -198,7 +198,7 @@ ODD: Final = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(
     table=tables(cells=ODD),
     booster=st.sampled_from([{}, DART, {"num_parallel_tree": 3, "subsample": 0.7}]),
