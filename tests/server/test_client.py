@@ -1,6 +1,7 @@
 """Our own clients: frames and rows in, the arrays of a local session or a frame out."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -205,13 +206,13 @@ def test_an_unknown_model_is_not_found(client: Client, batch: Columns) -> None:
 
 def test_a_server_that_is_not_there_is_unavailable(batch: Columns) -> None:
     with Client("localhost:1") as client, pytest.raises(UnavailableError) as caught:
-        client.predict("tiny", batch, timeout_s=10.0)
+        client.predict("tiny", batch, timeout_s=60)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
 def test_readiness_is_told_of_the_server_and_of_a_model(client: Client) -> None:
-    client.wait_ready(timeout_s=10)
-    client.wait_ready("tiny", timeout_s=10)
+    client.wait_ready(timeout_s=60)
+    client.wait_ready("tiny", timeout_s=60)
     assert client.is_ready()
     assert client.is_ready("tiny")
     assert not client.is_ready("tinny")
@@ -220,9 +221,8 @@ def test_readiness_is_told_of_the_server_and_of_a_model(client: Client) -> None:
 def test_a_wait_for_readiness_ends_at_its_deadline(client: Client) -> None:
     with pytest.raises(DeadlineError) as caught:
         client.wait_ready("tinny", timeout_s=0.05)
-    assert caught.value.message == (
-        "model 'tinny': expected to become ready in time, got not ready"
-    )
+    text = "model 'tinny': expected to become ready in time, got (not ready|no answer)"
+    assert re.fullmatch(text, caught.value.message)  # none where a machine is too busy to hear one
 
 
 def test_the_asynchronous_client_knows_all_that_the_other_knows(
@@ -230,7 +230,7 @@ def test_the_asynchronous_client_knows_all_that_the_other_knows(
 ) -> None:
     async def ask() -> None:
         async with AsyncClient(f"localhost:{server.port}") as client:
-            await client.wait_ready("tiny", timeout_s=10)
+            await client.wait_ready("tiny", timeout_s=60)
             assert await client.is_ready("tiny")
             assert await client.versions("tiny") == (1,)
             assert await client.signature("tiny") == session.signature

@@ -34,6 +34,7 @@ OLD = Contract(
 )
 NEW = replace(OLD, signature=replace(OLD.signature, columns=(Column("a", "int64"),)))
 DOWN = errors.UnavailableError(StatusCode.UNAVAILABLE, "not now")
+LATE = errors.DeadlineError(StatusCode.DEADLINE_EXCEEDED, "too late")
 
 
 class Clock:
@@ -252,6 +253,20 @@ def test_a_wait_goes_on_while_the_server_is_down_and_ends_in_time() -> None:
     assert clock.now == pytest.approx(100.6)
     with pytest.raises(errors.DeadlineError, match="got server: UNAVAILABLE: not now"):
         drive(flows.waited(policy_of(clock), "m", "", 1.0), [DOWN] * 9, clock)
+
+
+@pytest.mark.parametrize(
+    ("heard", "got"),
+    [([], "no answer"), ([pb.ModelReadyResponse()], "not ready")],
+    ids=["nothing", "no"],
+)
+def test_a_wait_that_is_over_tells_what_was_heard_last(heard: list[Any], got: str) -> None:
+    clock = Clock()
+    script = [*heard, *[LATE] * 9]
+    with pytest.raises(errors.DeadlineError) as caught:
+        drive(flows.waited(policy_of(clock), "m", "", 1.0), script, clock)
+    text = f"model 'm': expected to become ready in time, got {got}"
+    assert caught.value.message == text
 
 
 def test_a_server_without_contracts_is_named() -> None:
