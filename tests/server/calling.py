@@ -1,6 +1,7 @@
-"""One row of ``tiny`` and its call, with all that may come along."""
+"""One row of ``tiny`` and its call, with all that may come along; and what is waited for."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,11 @@ def infer(
     )
     answer: pb.ModelInferResponse = method(request, metadata=tuple(headers), timeout=30)
     return answer
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    ends_s = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < ends_s, "waited in vain"
+        time.sleep(0.01)

@@ -1,7 +1,6 @@
 """Calls to a server of several workers: which of them answers, and what all have counted."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.request import urlopen
 
@@ -11,7 +10,7 @@ from preproc_server.pb import preproc_pb2
 from preproc_server.workers.parent import Parent
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.calling import infer, one_row, request_of
+from tests.server.calling import infer, one_row, request_of, wait_for
 
 Lines = Mapping[int, grpc.Channel]
 INFERENCE, ADMINISTRATION = "inference.GRPCInferenceService", "preproc.v1.Preproc"
@@ -39,6 +38,13 @@ def metadata(channel: grpc.Channel, name: str) -> pb.ModelMetadataResponse:
         channel, f"/{INFERENCE}/ModelMetadata", request, pb.ModelMetadataResponse
     )
     return found
+
+
+def executions(channel: grpc.Channel, name: str) -> list[int]:
+    """How often each version of a model has computed, in all workers."""
+    request, method = pb.ModelStatisticsRequest(name=name), f"/{INFERENCE}/ModelStatistics"
+    told = ask(channel, method, request, pb.ModelStatisticsResponse)
+    return [one.execution_count for one in told.model_stats]
 
 
 def versions(lines: Lines, name: str) -> list[list[str]]:
@@ -120,12 +126,3 @@ def page_of(port: int | None) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float = 60.0) -> float:
-    """Wait until something holds, and tell how long it took."""
-    began_s = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - began_s < seconds, "waited in vain"
-        time.sleep(0.01)
-    return time.monotonic() - began_s

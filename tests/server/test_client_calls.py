@@ -30,6 +30,7 @@ from preproc_server.client import (
 )
 
 from preproc.artifact import Artifact, write_artifact
+from tests.server.calling import wait_for
 from tests.server.proxy import Proxy, proxy_of, unavailable
 
 Columns = dict[str, NDArray[Any]]
@@ -99,11 +100,10 @@ def test_a_pause_beyond_the_deadline_is_not_made(
     proxy: Proxy, client: Client, batch: Columns
 ) -> None:
     proxy.faults = {"ModelInfer": [unavailable(RetryInfo(retry_delay=Duration(seconds=60)))]}
-    began = time.monotonic()
     with pytest.raises(UnavailableError) as caught:
-        client.predict("tiny", batch, timeout_s=10)
+        client.predict("tiny", batch, timeout_s=50)
     assert caught.value.retry_after_s == 60
-    assert time.monotonic() - began < 5
+    assert proxy.methods.count("ModelInfer") == 1
 
 
 def test_a_deadline_is_an_error_of_its_own(client: Client, batch: Columns) -> None:
@@ -157,9 +157,7 @@ def test_a_contract_that_changes_under_way_is_learned_anew(
         client.predict("tiny", batch)
         assert client.contract("tiny").label == "whether"
         write_artifact(replace(first, contract=replace(first.contract, label="when")), tmp_path)
-        ends = time.monotonic() + 30
-        while client.versions("tiny") != (2,) and time.monotonic() < ends:
-            time.sleep(0.02)
+        wait_for(lambda: client.versions("tiny") == (2,))
         assert client.predict("tiny", batch)["label"].shape == (3,)
         assert client.contract("tiny").label == "when"
 
@@ -223,7 +221,7 @@ def test_a_side_that_cannot_be_trusted_is_not_spoken_to(
         Client(f"localhost:{secure.port}", connection=connection, retry=FAST) as client,
         pytest.raises(UnavailableError),
     ):
-        client.predict("tiny", batch, timeout_s=10)
+        client.predict("tiny", batch, timeout_s=60)
     assert secure.calls == []
 
 

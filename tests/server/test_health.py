@@ -102,8 +102,8 @@ def test_a_shutdown_ends_open_watches_at_once(models: Path, start: Start) -> Non
     with channel_of(server) as channel:
         watched, _ = watch(channel)
         began = time.monotonic()
-        server.stop(60)
-        assert time.monotonic() - began < 10
+        server.stop(600)
+        assert time.monotonic() - began < 60  # at once: far from its patience
         assert [item.status for item in watched] == [health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
@@ -114,8 +114,8 @@ def test_a_shutdown_ends_idle_streams_at_once(models: Path, start: Start) -> Non
         sent.put(pb.ModelInferRequest(model_name="tinny", id="1"))
         assert next(answers).error_message
         began = time.monotonic()
-        server.stop(60)
-        assert time.monotonic() - began < 10
+        server.stop(600)
+        assert time.monotonic() - began < 60  # at once: far from its patience
         with pytest.raises(grpc.RpcError) as caught:
             next(answers)
         assert caught.value.code() is grpc.StatusCode.CANCELLED

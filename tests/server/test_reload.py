@@ -103,7 +103,7 @@ def test_a_watching_server_takes_a_new_version_up_by_itself(
     server.repository.subscribe(hear)
     assert not is_there.is_set()
     write(tmp_path, "tiny", bias=1.0)
-    assert is_there.wait(30)
+    assert is_there.wait(60)
     assert server.repository.versions("tiny") == [2]
 
 
@@ -264,7 +264,7 @@ def test_a_spoiled_session_is_found_while_it_serves(
 
     assert not told.is_set()
     monkeypatch.setattr(executor, "execute", spoiled)
-    assert told.wait(30)
+    assert told.wait(60)
     server.stop(0)  # which waits for the check to end
     value = server.metrics.registry.get_sample_value
     labels = {"model": "tiny", "version": "1"}

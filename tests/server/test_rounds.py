@@ -133,14 +133,22 @@ def test_answers_that_went_astray_would_be_seen(
 
 
 def test_a_round_over_the_wire_has_the_bits_of_a_session(
-    quick: Server, session: Session, joined: list[int]
+    quick: Server, session: Session, joined: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run, are_sent = Model.run, Event()
+
+    def late(model: Model, prepared: Prepared) -> Any:
+        assert are_sent.wait(60)  # so that the others wait together
+        return run(model, prepared)
+
+    monkeypatch.setattr(Model, "run", late)
     rows = [one_row(at) for at in range(400)]
     with grpc.insecure_channel(f"localhost:{quick.port}") as channel:
         call = channel.unary_unary(
             METHOD, pb.ModelInferRequest.SerializeToString, pb.ModelInferResponse.FromString
         )
         futures = [call.future(request_of(row, name=str(at))) for at, row in enumerate(rows)]
+        are_sent.set()
         answers = [future.result() for future in futures]
     assert [answer.id for answer in answers] == [str(at) for at in range(400)]
     for row, answer in zip(rows, answers, strict=True):
@@ -215,7 +223,7 @@ def held(
 
         def waits(prepared: Prepared) -> dict[str, NDArray[Any]]:
             begun.set()
-            assert let_go.wait(30)
+            assert let_go.wait(60)
             return run(prepared)
 
         monkeypatch.setattr(session, "run_prepared", waits)
@@ -245,7 +253,7 @@ def test_a_call_that_takes_long_holds_up_no_other(
     server = begin()
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         slow = called(channel)
-        assert begun.wait(10)
+        assert begun.wait(60)
         for at in range(3):
             assert infer(channel, request_of(one_row(at), name=str(at))).id == str(at)
         assert not slow.done()
@@ -260,7 +268,7 @@ def test_calls_beyond_the_limit_are_refused(
     server = begin(max_concurrent_calls=1)
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         slow = called(channel)
-        assert begun.wait(10)
+        assert begun.wait(60)
         with pytest.raises(grpc.RpcError) as caught:
             infer(channel, request_of(one_row()))
         let_go.set()
@@ -277,7 +285,7 @@ def test_a_server_stops_while_a_call_computes(
     server = begin()
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         slow = called(channel)
-        assert begun.wait(10)
+        assert begun.wait(60)
         server.stop(0)
         let_go.set()  # its answer finds the queue closed
         error = slow.exception()

@@ -21,7 +21,7 @@ def test_every_call_is_answered_and_its_end_told_once() -> None:
 def test_calls_run_beside_each_other() -> None:
     threads, both = Threads(2, "t"), Barrier(2)
     for _ in range(2):
-        threads.submit(both.wait, 10)
+        threads.submit(both.wait, 60)
     threads.shutdown()
     assert not both.broken
 
@@ -39,8 +39,8 @@ def test_a_thread_outlives_a_call_that_raises(caplog: pytest.LogCaptureFixture) 
     threads, is_over, is_next = Threads(1, "t"), Event(), Event()
     threads.submit(int, "no number").add_done_callback(lambda _: is_over.set())
     threads.submit(is_next.set)
-    assert is_over.wait(10)
-    assert is_next.wait(10)
+    assert is_over.wait(60)
+    assert is_next.wait(60)
     threads.shutdown()
     assert [record.message for record in caplog.records] == ["a call broke"]
 
@@ -51,7 +51,7 @@ def test_a_call_that_is_over_is_let_go() -> None:
     gone = ref(call)
     threads.submit(call.wait).add_done_callback(lambda _: is_over.set())
     del call
-    assert is_over.wait(10)
+    assert is_over.wait(60)
     threads.shutdown()
     assert gone() is None
 

@@ -14,7 +14,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from preproc.skew import open_log, rows_of
-from tests.server.crew import WORKERS, open_channel, predict, wait_for
+from tests.server.calling import wait_for
+from tests.server.crew import WORKERS, open_channel, predict
+
+CALLS = 40
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def is_running(pid: int) -> bool:
 def test_a_signal_drains_all_and_each_has_written_its_log(models: Path, tmp_path: Path) -> None:
     with started(models, "--log", str(tmp_path), "--sample", "1") as (process, port):
         workers = children_of(process.pid)
-        for _ in range(16):  # connections: that all go to one worker, has a chance of 2^-15
+        for _ in range(CALLS):  # connections: that all go to one worker, has a chance of 2^-39
             with open_channel(port) as channel:
                 predict(channel)
         with open_channel(port) as channel:
@@ -66,7 +69,7 @@ def test_a_signal_drains_all_and_each_has_written_its_log(models: Path, tmp_path
     files = [file for part in open_log(tmp_path, model="tiny") for file in part.files]
     heads = [rows.head.process for file in files for rows in rows_of(file)]
     assert sorted(set(heads)) == sorted(workers)
-    assert sum(rows.own.num_rows for file in files for rows in rows_of(file)) == 16
+    assert sum(rows.own.num_rows for file in files for rows in rows_of(file)) == CALLS
 
 
 def test_a_stop_ends_a_newcomer_that_is_on_the_way_and_complains_of_nothing(models: Path) -> None:
