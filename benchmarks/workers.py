@@ -8,6 +8,7 @@ interleaved. Each server's answer is compared with the golden one before it is t
 ratios depend on what else runs: the load of the machine is printed beside them.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -147,7 +148,9 @@ def print_rates(repository: Path) -> None:
 
 
 def main() -> None:
-    repository = Path(sys.argv[1])
+    asked = argparse.ArgumentParser("python -m benchmarks.workers")
+    asked.add_argument("repository", type=Path, help="folder of models, such as make demo leaves")
+    repository = asked.parse_args().repository
     for is_spare in (False, True):
         print_lives(repository, is_spare=is_spare)
     print_rates(repository)
