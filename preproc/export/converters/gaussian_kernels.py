@@ -24,7 +24,7 @@ from sklearn.gaussian_process.kernels import (
     WhiteKernel,
 )
 
-from preproc.export.converters.products import exponential_of, product, squared_norms, with_nan
+from preproc.export.converters.products import exponential_of, product, squared_norms
 from preproc.export.converters.training_rows import Matrix, ordered_squares, zeros
 from preproc.export.scope import Scope
 from preproc.export.table import Block, Decided, least_certain
@@ -189,7 +189,7 @@ def _exp_sine_squared(scope: Scope, kernel: Any, block: Block, rows: Matrix | No
         return Covariance(1.0, 1.0)
     far = scope.op("Sqrt", ordered_squares(scope, block.value, rows))
     angle = scope.op("Mul", far, np.array(float(np.pi / kernel.periodicity)))
-    wave = with_nan(scope, angle, lambda safe: sine(scope.graph, safe, scope=scope.path))
+    wave = sine(scope.graph, angle, scope=scope.path)
     wave = scope.op("Div", wave, np.array(float(kernel.length_scale)))
     exponent = scope.op("Mul", scope.op("Mul", wave, wave), np.array(-2.0))
     value = exponential_of(scope, exponent)

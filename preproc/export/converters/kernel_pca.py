@@ -17,15 +17,11 @@ from preproc.export.converters.products import (
     product,
     projected_limits,
     squared_norms,
-    with_nan,
 )
 from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Decided, Table, least_certain
-from preproc.graph import pairwise_sum
+from preproc.graph import pairwise_sum, tanh
 
-_FRACTION_LEVELS: Final = 9
-"""Levels of the continued fraction of tanh that reach float64 below `_FRACTION_END`."""
-_FRACTION_END: Final = 0.6
 _NO_NORM: Final = 10 * float(np.finfo(np.float64).eps)
 """Below this scikit-learn takes a norm for zero and divides by 1."""
 
@@ -112,7 +108,7 @@ def kernel_of(scope: Scope, fitted: Any, block: Block) -> tuple[str, Matrix, Dec
     with np.errstate(over="ignore"):
         inner = limits * abs(gamma) + abs(float(fitted.coef0))
     if fitted.kernel == "sigmoid":
-        value = with_nan(scope, value, lambda safe: hyperbolic_tangent(scope, safe))
+        value = tanh(scope.graph, value, scope=scope.path)
         return value, np.where(inner < MAX_FLOAT, 1.0, np.inf), "libm"
     with np.errstate(over="ignore"):
         powers = np.maximum(inner, 1.0) ** float(fitted.degree)
@@ -128,24 +124,3 @@ def _power(scope: Scope, value: str, degree: float) -> str:
     if degree == 0.5:  # noqa: PLR2004  # the root
         return scope.op("Sqrt", value)
     return scope.op("Pow", value, np.array(degree))
-
-
-def hyperbolic_tangent(scope: Scope, value: str) -> str:
-    """Compute tanh of a value without NaN from operations whose bits do not depend on the batch.
-
-    Small arguments take the continued fraction x / (1 + x² / (3 + x² / (5 + …))), whose relative
-    error is a few roundings; the others 1 - 2 / (e^2|x| + 1), where nothing cancels.
-    """
-    size = scope.op("Abs", value)
-    small = scope.op("Min", size, np.array(_FRACTION_END))
-    square = scope.op("Mul", small, small)
-    fraction = scope.op("Add", square, np.array(0.0))
-    for odd in range(2 * _FRACTION_LEVELS - 1, 0, -2):
-        fraction = scope.op("Add", np.array(float(odd)), fraction)
-        if odd > 1:
-            fraction = scope.op("Div", square, fraction)
-    near = scope.op("Div", small, fraction)
-    grown = scope.op("Add", exponential_of(scope, scope.op("Add", size, size)), np.array(1.0))
-    far = scope.op("Sub", np.array(1.0), scope.op("Div", np.array(2.0), grown))
-    is_small = scope.op("Less", size, np.array(_FRACTION_END))
-    return scope.op("Mul", scope.op("Sign", value), scope.op("Where", is_small, near, far))
