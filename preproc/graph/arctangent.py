@@ -6,7 +6,7 @@ and the arctangent of (y - c x) / (x + c y), which is small: a short series does
 """
 
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -83,10 +83,7 @@ def arctangent2(graph: GraphBuilder, y: str, x: str, *, scope: str) -> str:
 
     Parameters and result as for `arctangent`; within 2 ULP of the true value.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     y = y if isinstance(y, str) else graph.constant(y)
     x = x if isinstance(x, str) else graph.constant(x)
     value = _first_quadrant(graph, op("Abs", y), op("Abs", x), scope)
@@ -103,10 +100,7 @@ def arcsine(graph: GraphBuilder, x: str, *, scope: str, is_cosine: bool = False)
 
     Parameters and result as for `arctangent`; within 2 ULP of the true value.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_in = op("LessOrEqual", op("Abs", x), np.array(1.0))
     safe = op("Where", is_in, x, np.array(0.0))
     product = op("Mul", op("Sub", np.array(1.0), safe), op("Add", np.array(1.0), safe))
@@ -133,10 +127,7 @@ def _signed(graph: GraphBuilder, x: str, value: str, scope: str) -> str:
 def _first_quadrant(graph: GraphBuilder, y: str, x: str, scope: str) -> str:
     """Compute the angle of a point with both sizes at least 0; NaN stays."""
     heads, tails, _ = _tables()
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_swapped = op("Greater", y, x)
     large, small = op("Where", is_swapped, y, x), op("Where", is_swapped, x, y)
     is_nan = op("IsNaN", op("Add", large, small))
@@ -161,7 +152,7 @@ def _first_quadrant(graph: GraphBuilder, y: str, x: str, scope: str) -> str:
         tail = op("Add", op("Mul", tail, square), np.array(coefficient))
     step = op("Add", rest, op("Mul", rest, op("Mul", square, tail)))
     step = op("Where", is_swapped, op("Neg", step), step)
-    index = graph.op("Cast", place, scope=scope, to=7)
+    index = op("Cast", place, to=7)
     index = op("Add", index, op("Where", is_swapped, np.array(_PARTS + 1), np.array(0)))
     value = op("Add", op("Gather", heads, index), op("Add", op("Gather", tails, index), step))
     return op("Where", is_nan, np.array(np.nan), value)

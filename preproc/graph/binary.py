@@ -6,10 +6,10 @@ result is the same on every machine and in every batch.
 """
 
 import math
+from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 
@@ -36,10 +36,7 @@ def mantissa_exponent(graph: GraphBuilder, x: str, *, scope: str) -> tuple[str, 
     tuple
         Names of m and of k, float64, same shape as x.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     powers = np.array([math.ldexp(1.0, -k) for k in range(_LOWEST, _HIGHEST + 1)])
     is_tiny = op("Less", x, np.array(math.ldexp(1.0, _LOWEST)))
     lift = op("Where", is_tiny, np.array(math.ldexp(1.0, _SHIFT)), np.array(1.0))
@@ -47,7 +44,7 @@ def mantissa_exponent(graph: GraphBuilder, x: str, *, scope: str) -> tuple[str, 
     lifted = op("Mul", x, lift)
     guess = op("Floor", op("Mul", op("Log", lifted), np.array(1 / math.log(2))))
     guess = op("Max", op("Min", guess, np.array(float(_HIGHEST))), np.array(float(_LOWEST)))
-    index = graph.op("Cast", op("Sub", guess, np.array(float(_LOWEST))), scope=scope, to=7)
+    index = op("Cast", op("Sub", guess, np.array(float(_LOWEST))), to=7)
     mantissa = op("Mul", lifted, op("Gather", powers, index))
     is_low = op("Less", mantissa, np.array(1.0))
     is_high = op("GreaterOrEqual", mantissa, np.array(2.0))
@@ -61,10 +58,7 @@ def mantissa_exponent(graph: GraphBuilder, x: str, *, scope: str) -> tuple[str, 
 
 def two_sum(graph: GraphBuilder, left: str, right: str, *, scope: str) -> tuple[str, str]:
     """Add two float64 values and give the rounded sum and its exact rounding error."""
-
-    def op(op_type: str, *inputs: str) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     total = op("Add", left, right)
     shown = op("Sub", total, left)
     error = op("Add", op("Sub", left, op("Sub", total, shown)), op("Sub", right, shown))

@@ -6,6 +6,7 @@ division of a number that is not negative.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -45,11 +46,7 @@ def floor_divide(graph: GraphBuilder, x: str, divisor: int, *, scope: str) -> st
 
 def civil(graph: GraphBuilder, days: str, *, scope: str) -> Civil:
     """Split days since 1970-01-01, int64 of any shape and sign, into a date."""
-
-    def op(op_type: str, *inputs: str | int) -> str:
-        ready = [item if isinstance(item, str) else np.array(item) for item in inputs]
-        return graph.op(op_type, *ready, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     shifted = op("Add", days, _TO_MARCH)
     day_of_era = op("Mod", shifted, _ERA)
     era = op("Div", op("Sub", shifted, day_of_era), _ERA)
@@ -83,11 +80,7 @@ def _is_leap(graph: GraphBuilder, year: str, scope: str) -> str:
 
 def days_of(graph: GraphBuilder, year: str, month: str, day: str, *, scope: str) -> str:
     """Count the days from 1970-01-01 to a date; inverse of `civil` for dates that exist."""
-
-    def op(op_type: str, *inputs: str | int) -> str:
-        ready = [item if isinstance(item, str) else np.array(item) for item in inputs]
-        return graph.op(op_type, *ready, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_early = op("LessOrEqual", month, 2)
     shifted = op("Sub", year, op("Where", is_early, 1, 0))
     year_of_era = op("Mod", shifted, 400)

@@ -6,11 +6,11 @@ keeps its values, so that none depends on how long its neighbours take. All of i
 arithmetic in libsvm's order.
 """
 
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.loops import Carried, loop_body
@@ -52,9 +52,7 @@ def coupled(graph: GraphBuilder, form: str, start: str, classes: int, *, scope: 
 def _round(classes: int, prefix: str) -> onnx.GraphProto:
     """One round: stop rows whose gradient is even, move the others along each coordinate."""
     inner = GraphBuilder()
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic], **attributes: Any) -> str:
-        return inner.op(op_type, *inputs, scope=prefix[1:], **attributes)
+    op = partial(inner.op, scope=prefix[1:])
 
     def last_of_running(value: str, axis: int) -> str:
         sums = op("CumSum", value, np.array(axis))

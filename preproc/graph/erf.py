@@ -1,9 +1,9 @@
 """The error function, in the order of operations of scipy's."""
 
+from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.exponential import exponential
@@ -58,10 +58,7 @@ def erf(graph: GraphBuilder, x: str, *, scope: str) -> str:
         Name of the result, same shape: ``scipy.special.erf`` bit for bit where |x| <= 1, and
         beyond but for the few values that the C library's exponential decides, by 1 ULP.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_nan = op("IsNaN", x)
     safe = op("Where", is_nan, np.array(0.0), x)
     size = op("Abs", safe)

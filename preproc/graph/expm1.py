@@ -6,10 +6,10 @@ from the true one, times the exponential, is what is missing. Further out nothin
 """
 
 import math
+from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.exponential import exponential
@@ -36,10 +36,7 @@ def expm1(graph: GraphBuilder, x: str, *, scope: str) -> str:
     str
         Name of the result, same shape; within 2 ULP of the true value.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     power = exponential(graph, x, scope=scope)
     rounded = op("Clip", power, *(np.array(end) for end in _ENDS))
     belongs = logarithm(graph, rounded, scope=scope)

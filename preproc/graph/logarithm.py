@@ -7,10 +7,10 @@ sum, and the sum of one number is the number: so the bits are the C library's in
 
 import math
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 
@@ -61,10 +61,7 @@ def log1p(graph: GraphBuilder, x: str, *, scope: str, is_distance: bool = False)
     is_distance
         Whether x is at least 0 and not infinite, or the answer does not count.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     one = np.array(1.0)
     grown = op("Add", x, one)
     small, sum_of_small, divisor = x, grown, grown
@@ -94,10 +91,7 @@ def _to_base(graph: GraphBuilder, x: str, base: int, scope: str) -> str:
         exact = 1 / Decimal(base).ln()
     factor = float(exact)
     least = math.ceil(math.log(_LEAST, base))
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     natural = logarithm(graph, x, scope=scope)
     rest = op("Mul", natural, np.array(float(exact - Decimal(factor))))
     value = op("Add", op("Mul", natural, np.array(factor)), rest)

@@ -1,9 +1,9 @@
 """The inverse of the normal distribution function, in the order of operations of scipy's."""
 
+from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preproc.graph.builder import GraphBuilder
 from preproc.graph.logarithm import logarithm
@@ -73,10 +73,7 @@ def normal_quantile(graph: GraphBuilder, x: str, *, scope: str) -> str:
         Name of the result, same shape: equal to ``scipy.special.ndtri`` bit for bit between e^-2
         and 1 - e^-2, within 2 ULP in the tails, where the C library's logarithm decides.
     """
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_inside = op("And", op("Greater", x, np.array(0.0)), op("Less", x, np.array(1.0)))
     safe = op("Where", is_inside, x, np.array(0.5))
     is_upper = op("Greater", safe, np.array(1.0 - _TAIL))
@@ -97,10 +94,7 @@ def normal_quantile(graph: GraphBuilder, x: str, *, scope: str) -> str:
 
 def _tail(graph: GraphBuilder, x: str, scope: str) -> str:
     """Compute the quantile of 1 - x for 0 < x <= e^-2."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     doubled = op("Mul", np.array(-2.0), logarithm(graph, x, scope=scope))
     root = op("Sqrt", doubled)
     first = op("Sub", root, op("Div", logarithm(graph, root, scope=scope), root))

@@ -8,7 +8,7 @@ the series of the function does.
 """
 
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -58,17 +58,14 @@ def tanh(graph: GraphBuilder, x: str, *, scope: str) -> str:
         Name of the result, same shape; within 1 ULP of the true value.
     """
     heads, tails, slopes = _tables()
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     is_nan = op("IsNaN", x)
     size = op("Where", is_nan, np.array(0.0), op("Abs", x))
     bounded = op("Min", size, np.array(_HIGHEST))
     place = op("Round", op("Mul", bounded, np.array(float(_PARTS))))
     rest = op("Sub", bounded, op("Mul", place, np.array(1.0 / _PARTS)))
     rest = _series(graph, rest, _SERIES[:_FINE], scope)
-    index = graph.op("Cast", place, scope=scope, to=7)
+    index = op("Cast", place, to=7)
     head = op("Gather", heads, index)
     divisor = op("Add", op("Mul", head, rest), np.array(1.0))
     step = op("Div", op("Mul", rest, op("Gather", slopes, index)), divisor)
@@ -81,10 +78,7 @@ def tanh(graph: GraphBuilder, x: str, *, scope: str) -> str:
 
 def _series(graph: GraphBuilder, x: str, coefficients: tuple[float, ...], scope: str) -> str:
     """Compute x + x³ (c₀ + c₁ x² + …)."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     square = op("Mul", x, x)
     tail = graph.constant(np.array(coefficients[-1]))
     for coefficient in coefficients[-2::-1]:

@@ -6,6 +6,7 @@ itself. Trees as matrix products were slower on every device that was measured, 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -183,10 +184,7 @@ def descend(graph: GraphBuilder, ranks: str, levels: Levels, *, scope: str) -> s
     str
         Name of the nodes that are reached, int32 (n, trees).
     """
-
-    def op(op_type: str, *inputs: str | NDArray[Any], **attributes: Any) -> str:
-        return graph.op(op_type, *inputs, scope=scope, **attributes)
-
+    op = partial(graph.op, scope=scope)
     top = slice(0, levels.trees)
     met = op("Gather", ranks, levels.column[top], axis=1)
     beyond = op("Greater", met, levels.rank[top].reshape(1, -1))

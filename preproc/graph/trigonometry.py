@@ -8,7 +8,7 @@ parts are exact, so the largest float64 is reduced as exactly as the smallest.
 """
 
 import math
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -93,9 +93,7 @@ def sine(graph: GraphBuilder, x: str, *, scope: str) -> str:
 
 
 def _turned(graph: GraphBuilder, x: str, scope: str, *, is_sine: bool) -> str:
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     size = op("Abs", x)
     is_finite = op("Less", size, np.array(np.inf))
     is_near = op("Less", size, np.array(_NEAR))
@@ -125,12 +123,9 @@ _Q: Final = np.array(0.25)
 
 def _reduced(graph: GraphBuilder, size: str, scope: str) -> tuple[str, str, str]:
     """Reduce a size from π/4 up by quarter turns: count modulo 4, rest in two parts."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     mantissa, exponent = mantissa_exponent(graph, size, scope=scope)
-    index = graph.op("Cast", op("Sub", exponent, np.array(float(_LOW))), scope=scope, to=7)
+    index = op("Cast", op("Sub", exponent, np.array(float(_LOW))), to=7)
     integer = op("Mul", mantissa, np.array(2.0**52))
     upper = op("Floor", op("Mul", integer, np.array(2.0**-_HALF)))
     lower = op("Sub", integer, op("Mul", upper, np.array(2.0**_HALF)))
@@ -141,9 +136,7 @@ def _reduced(graph: GraphBuilder, size: str, scope: str) -> tuple[str, str, str]
         return op("Sub", turns, op("Mul", op("Floor", op("Mul", turns, _Q)), np.array(4.0)))
 
     levels = op("Add", product(upper, _chunks(_HALF)), product(lower, _chunks(0)))
-    level = [
-        graph.op("Gather", levels, np.array(at), scope=scope, axis=-1) for at in range(_LEVELS)
-    ]
+    level = [op("Gather", levels, np.array(at), axis=-1) for at in range(_LEVELS)]
     turns = op("Add", level[0], level[1])
     count = op("Round", turns)
     high, lost = two_sum(graph, op("Sub", turns, count), level[2], scope=scope)
@@ -155,10 +148,7 @@ def _reduced(graph: GraphBuilder, size: str, scope: str) -> tuple[str, str, str]
 
 def _times_half_pi(graph: GraphBuilder, high: str, low: str, scope: str) -> tuple[str, str]:
     """Multiply a value in two parts by π/2 and give the product in two parts."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     half_pi = math.pi / 2
     rest = float((_pi() - int(math.ldexp(math.pi, 100)) * 2 ** (_BITS - 100)) / 2 ** (_BITS + 1))
     coarse = math.floor(half_pi * 2**25) / 2**25
@@ -182,10 +172,7 @@ def _series(graph: GraphBuilder, x: str, coefficients: tuple[float, ...], scope:
 
 def _sine_near(graph: GraphBuilder, high: str, low: str, scope: str) -> str:
     """Compute the sine of a sum of two parts, |high| <= π/4: the small terms are joined first."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     square = op("Mul", high, high)
     cube = op("Mul", square, high)
     tail = op("Mul", cube, _series(graph, square, _SINES[1:], scope))
@@ -196,10 +183,7 @@ def _sine_near(graph: GraphBuilder, high: str, low: str, scope: str) -> str:
 
 def _cosine_near(graph: GraphBuilder, high: str, low: str, scope: str) -> str:
     """Compute the cosine of a sum of two parts; what 1 - x²/2 loses is added to the tail."""
-
-    def op(op_type: str, *inputs: str | NDArray[np.generic]) -> str:
-        return graph.op(op_type, *inputs, scope=scope)
-
+    op = partial(graph.op, scope=scope)
     square = op("Mul", high, high)
     half = op("Mul", square, np.array(0.5))
     main = op("Sub", np.array(1.0), half)
