@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -251,6 +251,19 @@ def refuse_not_finite(scope: Scope, block: Block, text: str) -> Block:
         scope.refuse(scope.op("Not", finite), [block.features[i].column for i in at], text)
     features = tuple(replace(_finite(feature), has_nan=False) for feature in block.features)
     return replace(block, features=features)
+
+
+def finite_numbers(scope: Scope, fitted: Any, table: Table) -> Block:
+    """Join the input as float64 and refuse NaN and infinity, as validation does by default."""
+    text = f"{type(fitted).__name__} refuses NaN and infinity"
+    return refuse_not_finite(scope, numbers(scope, table), text)
+
+
+def not_finite(scope: Scope, value: str) -> str:
+    """Tell in which rows, (n, 1), of (n, k) a number is NaN or an infinity."""
+    finite = scope.op("Less", scope.op("Abs", value), np.array(np.inf))
+    share = scope.op("ReduceMin", scope.cast(finite, "float64"), np.array([1]), keepdims=1)
+    return scope.op("Less", share, np.array(1.0))
 
 
 def _finite(feature: Feature) -> Feature:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import KBinsDiscretizer
 
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Feature, Table, numbers, refuse_not_finite
+from preproc.export.table import Block, Feature, Table, finite_numbers
 from preproc.graph import LeafTable, search_tree
 
 
@@ -21,9 +21,7 @@ def k_bins_discretizer(scope: Scope, fitted: KBinsDiscretizer, table: Table) -> 
             f"KBinsDiscretizer(dtype={np.dtype(fitted.dtype).name}): it would round its input "
             "to float32; use dtype=None or float64"
         )
-    block = refuse_not_finite(
-        scope, numbers(scope, table), "KBinsDiscretizer refuses NaN and infinity"
-    )
+    block = finite_numbers(scope, fitted, table)
     edges = [np.asarray(found[1:-1], np.float64) for found in fitted.bin_edges_]
     bins = count_at_or_below(scope, block.value, edges)
     counts = [int(count) for count in fitted.n_bins_]

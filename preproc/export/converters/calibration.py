@@ -23,7 +23,7 @@ from preproc.export.converters.members import (
     second_column,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Decided, Feature, Table, least_certain
+from preproc.export.table import Block, Decided, Feature, Table, least_certain, not_finite
 from preproc.graph import logarithm, ordered_sum, pairwise_sum
 
 _ROUNDING: Final = 1.0 + 1e-5
@@ -149,7 +149,8 @@ def _curve(scope: Scope, name: str, calibrator: Any, x: str, decided: Decided) -
 
 def _by_temperature(scope: Scope, pair: Any, said: str, width: int, *, by_probability: bool) -> str:
     """Take softmax of scores, or of logarithms of probabilities, times the inverse temperature."""
-    _refuse_not_finite(scope, said, "the temperature calibration refuses NaN and infinity")
+    text = "the temperature calibration refuses NaN and infinity"
+    scope.refuse(not_finite(scope, said), ["score"], text)
     is_binary = width == 2  # noqa: PLR2004  # binary
     if is_binary and not by_probability:
         logits = scope.op("Concat", scope.op("Neg", said), said, axis=1)
@@ -186,11 +187,3 @@ def _logits(scope: Scope, said: str, width: int, *, by_probability: bool) -> str
         origin="contract",
     )
     return logarithm(scope.graph, scope.op("Add", said, np.array(_ABOVE_ZERO)), scope=scope.path)
-
-
-def _refuse_not_finite(scope: Scope, x: str, text: str) -> None:
-    """Refuse rows in which a score, (n, k), is NaN or infinity; scores have no names."""
-    finite = scope.op("Less", scope.op("Abs", x), np.array(np.inf))
-    marks = scope.cast(scope.op("Not", finite), "float64")
-    worst = scope.op("ReduceMax", marks, np.array([1]), keepdims=1)
-    scope.refuse(scope.cast(worst, "bool"), ["score"], text)

@@ -38,6 +38,18 @@ def largest(scope: Scope, value: str) -> str:
     return scope.op("ArgMax", key, axis=1, keepdims=0)
 
 
+def last_known_largest(scope: Scope, value: str) -> str:
+    """Find the first largest column (n, k), int64 (n,), as a loop from the last column does.
+
+    It stops to compare at a NaN, and says 0 where it found nothing before.
+    """
+    is_nan = scope.cast(scope.op("IsNaN", value), "float64")
+    behind = scope.op("CumSum", is_nan, np.array(1), reverse=1)
+    is_lost = scope.op("Greater", behind, np.array(0.0))
+    known = scope.op("Where", is_lost, np.array(-np.inf), value)
+    return scope.op("ArgMax", known, axis=1, keepdims=0)
+
+
 def logistic_of(scope: Scope, value: str) -> str:
     """Compute scipy's ``expit`` of a value that may hold NaN."""
     return logistic(scope.graph, value, scope=scope.path)

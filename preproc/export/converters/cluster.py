@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.extmath import row_norms
 
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.products import (
     Matrix,
     at_least_zero,
@@ -22,7 +21,7 @@ from preproc.export.converters.products import (
     squared_norms,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import MAX_FLOAT, Block, Feature, Table, least_certain
+from preproc.export.table import MAX_FLOAT, Block, Feature, Table, finite_numbers, least_certain
 from preproc.graph import ordered_sum
 
 
@@ -49,7 +48,7 @@ def feature_agglomeration(scope: Scope, fitted: Any, table: Table) -> Table:
             f"FeatureAgglomeration(pooling_func={name}): only mean, max and min of numpy are "
             "exported; use pooling_func=np.mean"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     labels = np.asarray(fitted.labels_)
     members = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
     parts = [_pooled(scope, block.value, pool, at) for at in members]
@@ -87,7 +86,7 @@ def distance_limits(block: Block, points: Matrix) -> Matrix:
 
 
 def _distances(scope: Scope, fitted: Any, table: Table, centres: Matrix) -> Table:
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     squares = squared_distances(scope, block.value, centres, is_sparse=table.is_sparse)
     value = scope.op("Sqrt", squares)
     bounds = distance_limits(block, centres)

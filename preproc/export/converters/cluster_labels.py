@@ -7,15 +7,14 @@ from sklearn.utils.extmath import row_norms
 
 from preproc.export.answers import Answer, label_answer
 from preproc.export.converters.cluster import squared_distances
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.products import product, squared_norms
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Decided, Table, least_certain
+from preproc.export.table import Block, Decided, Table, finite_numbers, least_certain
 
 
 def k_means_label(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Take the nearest centre by |c|² - 2xc; the row's own square is the same for all."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     index = _nearer(scope, block, fitted.cluster_centers_, is_sparse=table.is_sparse)
     classes = np.arange(len(fitted.cluster_centers_), dtype=np.int32)
     decided = _decided(block, is_sparse=table.is_sparse)
@@ -24,7 +23,7 @@ def k_means_label(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]
 
 def bisecting_k_means_label(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Descend the tree of clusters: at each node the nearer of two centres."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     shift = getattr(fitted, "_X_mean", None)
 
     def descend(node: Any) -> str:
@@ -55,7 +54,7 @@ def nearest_centre_label(scope: Scope, fitted: Any, table: Table) -> tuple[Answe
     """Take the number of the nearest centre; -1 where training found none."""
     centres = fitted.cluster_centers_
     if not len(centres):
-        block = checked(scope, fitted, table)
+        block = finite_numbers(scope, fitted, table)
         return (label_answer(scope, _constant(scope, block, 0), np.array([-1])),)
     return _nearest_label(scope, fitted, table, centres, np.arange(len(centres)))
 
@@ -63,7 +62,7 @@ def nearest_centre_label(scope: Scope, fitted: Any, table: Table) -> tuple[Answe
 def _nearest_label(
     scope: Scope, fitted: Any, table: Table, centres: Any, labels: Any
 ) -> tuple[Answer, ...]:
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     squares = squared_distances(scope, block.value, np.asarray(centres), is_sparse=table.is_sparse)
     if not table.is_sparse:
         doubt_ties(scope, block.value, squares, np.asarray(centres, np.float64))

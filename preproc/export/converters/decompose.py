@@ -26,20 +26,13 @@ from preproc.export.table import (
     Block,
     Decided,
     Table,
+    finite_numbers,
     least_certain,
-    numbers,
-    refuse_not_finite,
 )
 from preproc.graph import logistic
 
 MAX_SPARSE_PCA: Final = 64
 """Components of a sparse PCA: the graph solves its equations column by column."""
-
-
-def checked(scope: Scope, fitted: Any, table: Table) -> Block:
-    """Join the input as float64 and refuse NaN and infinity, as validation does by default."""
-    text = f"{type(fitted).__name__} refuses NaN and infinity"
-    return refuse_not_finite(scope, numbers(scope, table), text)
 
 
 def pca(scope: Scope, fitted: Any, table: Table) -> Table:
@@ -49,7 +42,7 @@ def pca(scope: Scope, fitted: Any, table: Table) -> Table:
     order gives other digits, not only another last bit. A deviation below one rounding is
     raised to it. On sparse rows the incremental form multiplies dense batches.
     """
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     components = np.asarray(fitted.components_, np.float64)
     is_sparse = table.is_sparse and not hasattr(fitted, "batch_size_")
     value = product(scope, block.value, components.T, is_sparse=is_sparse)
@@ -69,18 +62,18 @@ def pca(scope: Scope, fitted: Any, table: Table) -> Table:
 
 def truncated_svd(scope: Scope, fitted: Any, table: Table) -> Table:
     """Project, nothing else."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     return _projected(scope, fitted, block, fitted.components_.T, is_sparse=table.is_sparse)
 
 
 def neighborhood_components(scope: Scope, fitted: Any, table: Table) -> Table:
     """Project, nothing else."""
-    return _projected(scope, fitted, checked(scope, fitted, table), fitted.components_.T)
+    return _projected(scope, fitted, finite_numbers(scope, fitted, table), fitted.components_.T)
 
 
 def fast_ica(scope: Scope, fitted: Any, table: Table) -> Table:
     """Subtract the mean where the input is whitened, then unmix."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     if fitted.whiten:
         block = _shifted(scope, block, fitted.mean_)
     return _projected(scope, fitted, block, fitted.components_.T)
@@ -88,7 +81,7 @@ def fast_ica(scope: Scope, fitted: Any, table: Table) -> Table:
 
 def factor_analysis(scope: Scope, fitted: Any, table: Table) -> Table:
     """Subtract the mean, then multiply twice: by the weighted loadings, by their covariance."""
-    block = _shifted(scope, checked(scope, fitted, table), fitted.mean_)
+    block = _shifted(scope, finite_numbers(scope, fitted, table), fitted.mean_)
     weighted = fitted.components_ / fitted.noise_variance_
     identity = np.eye(len(fitted.components_))
     covariance = linalg.inv(identity + np.dot(weighted, fitted.components_.T))
@@ -106,7 +99,7 @@ def discriminant_analysis(scope: Scope, fitted: Any, table: Table) -> Table:
             "LinearDiscriminantAnalysis(solver='lsqr'): scikit-learn has no transform for it; "
             "use solver='svd' or 'eigen'"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     if fitted.solver == "svd":
         block = _shifted(scope, block, fitted.xbar_)
     kept = fitted._max_components  # noqa: SLF001  # no public way
@@ -118,7 +111,7 @@ def partial_least_squares(scope: Scope, fitted: Any, table: Table) -> Table:
 
     `PLSSVD` has weights in place of rotations.
     """
-    block = _shifted(scope, checked(scope, fitted, table), fitted._x_mean)  # noqa: SLF001  # no public way
+    block = _shifted(scope, finite_numbers(scope, fitted, table), fitted._x_mean)  # noqa: SLF001  # no public way
     deviation = np.asarray(fitted._x_std, np.float64)  # noqa: SLF001  # no public way
     block = replace(block, value=scope.op("Div", block.value, scope.row(deviation)))
     rotations = getattr(fitted, "x_rotations_", fitted.x_weights_)
@@ -132,7 +125,7 @@ def partial_least_squares(scope: Scope, fitted: Any, table: Table) -> Table:
 
 def bernoulli_rbm(scope: Scope, fitted: Any, table: Table) -> Table:
     """Project, add the intercept, then take the logistic function, as ``expit`` computes it."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     value = product(scope, block.value, fitted.components_.T, is_sparse=table.is_sparse)
     value = scope.op("Add", value, scope.row(fitted.intercept_hidden_))
     # A sum of opposite infinities must not reach the tables of the exponential.
@@ -158,7 +151,7 @@ def sparse_coding(scope: Scope, fitted: Any, table: Table) -> Table:
             f"{name}(transform_algorithm={fitted.transform_algorithm!r}): each row is a search "
             "of its own that iterates; use transform_algorithm='threshold'"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     dictionary = fitted.dictionary if name == "SparseCoder" else fitted.components_
     dictionary = np.asarray(dictionary, np.float64)
     threshold = fitted.transform_alpha
@@ -201,7 +194,7 @@ def sparse_pca(scope: Scope, fitted: Any, table: Table) -> Table:
             f"{name}(ridge_alpha={fitted.ridge_alpha!r}): the ridge equations are singular; "
             "raise ridge_alpha"
         ) from error
-    block = _shifted(scope, checked(scope, fitted, table), fitted.mean_)
+    block = _shifted(scope, finite_numbers(scope, fitted, table), fitted.mean_)
     value = product(scope, block.value, components.T)
     value = _substituted(scope, value, factor)
     order = np.arange(count)[::-1]

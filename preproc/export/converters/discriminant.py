@@ -15,12 +15,11 @@ from preproc.export.answers import (
 )
 from preproc.export.converters.choices import logistic_of, softmax_of
 from preproc.export.converters.cluster_labels import doubt_ties
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.likelihood import difference, first_largest, shifted
 from preproc.export.converters.linear import with_complement
 from preproc.export.converters.products import at_least_zero, product, squared_norms
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Decided, Table, least_certain
+from preproc.export.table import Block, Decided, Table, finite_numbers, least_certain
 from preproc.graph import ordered_sum, pairwise_sum
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _PAIR = 2
 
 def linear_discriminant(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Multiply by the coefficients; two classes by the logistic function, more by softmax."""
-    block, classes = checked(scope, fitted, table), fitted.classes_
+    block, classes = finite_numbers(scope, fitted, table), fitted.classes_
     scores = product(scope, block.value, np.asarray(fitted.coef_, np.float64).T)
     scores = scope.op("Add", scores, scope.row(fitted.intercept_))
     decided = least_certain(block.decided, "blas")
@@ -53,7 +52,7 @@ def linear_discriminant(scope: Scope, fitted: Any, table: Table) -> tuple[Answer
 
 def quadratic_discriminant(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Turn and scale by each class's covariance, add squares, weigh by the prior."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     columns = []
     for mean, turn, scale in zip(fitted.means_, fitted.rotations_, fitted.scalings_, strict=True):
         apart = scope.op("Sub", block.value, scope.row(mean))
@@ -88,7 +87,7 @@ def nearest_centroid(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
             "NearestCentroid: expected finite centroids, got NaN, for which scikit-learn refuses "
             "every row; leave out columns that are constant within each class"
         )
-    block, classes = checked(scope, fitted, table), fitted.classes_
+    block, classes = finite_numbers(scope, fitted, table), fitted.classes_
     is_euclidean = fitted.metric == "euclidean"
     is_plain = bool(np.isclose(fitted.class_prior_, 1 / len(classes)).all())
     scores = ""

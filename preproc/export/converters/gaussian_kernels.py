@@ -134,7 +134,7 @@ def _exponentiation(scope: Scope, kernel: Any, block: Block, rows: Matrix | None
         bound = float(np.float64(inner.bound) ** exponent) if exponent > 0 else np.inf
     if isinstance(inner.value, float):
         return Covariance(float((np.array([inner.value]) ** kernel.exponent)[0]), bound)
-    value = _power(scope, inner.value, exponent)
+    value = numpy_power(scope, inner.value, exponent)
     is_finite = inner.is_finite and exponent >= 0
     return Covariance(value, bound, least_certain(inner.decided, "libm"), is_finite)
 
@@ -180,7 +180,7 @@ def _rational_quadratic(scope: Scope, kernel: Any, block: Block, rows: Matrix | 
     squares = ordered_squares(scope, block.value, rows)
     width = float(2 * kernel.alpha * kernel.length_scale**2)
     base = scope.op("Add", scope.op("Div", squares, np.array(width)), np.array(1.0))
-    value = _power(scope, base, -float(kernel.alpha))
+    value = numpy_power(scope, base, -float(kernel.alpha))
     return Covariance(value, 1.0, least_certain(block.decided, "libm"))
 
 
@@ -226,7 +226,7 @@ def _scaled_squares(scope: Scope, kernel: Any, block: Block, rows: Matrix) -> st
     return ordered_squares(scope, scaled, rows / length)
 
 
-def _power(scope: Scope, value: str, exponent: float) -> str:
+def numpy_power(scope: Scope, value: str, exponent: float) -> str:
     """Raise to a power as numpy does, which knows some powers without a logarithm."""
     if exponent == 1:
         return value

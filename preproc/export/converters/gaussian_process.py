@@ -14,7 +14,7 @@ from preproc.export.answers import (
     prediction_answer,
     probabilities_answer,
 )
-from preproc.export.converters.decompose import checked
+from preproc.export.converters.choices import last_known_largest
 from preproc.export.converters.gaussian_kernels import as_matrix, covariance, kernels_in
 from preproc.export.converters.linear import with_complement
 from preproc.export.converters.products import product
@@ -27,7 +27,7 @@ from preproc.export.converters.training_rows import (
 )
 from preproc.export.converters.vector_product import dense_product, vector_product
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Decided, Table, least_certain
+from preproc.export.table import Block, Decided, Table, finite_numbers, least_certain, not_finite
 from preproc.graph import erf, ordered_sum
 
 _BINARY: Final = 2
@@ -104,7 +104,7 @@ def gaussian_process_classifier(scope: Scope, fitted: Any, table: Table) -> tupl
         return (_label_of_pairs(scope, latents, value, classes, decided),)
     else:
         _doubt_next_to_each_other(scope, value, ROUNDINGS * _PARTS)
-        index = _last_known_largest(scope, value)
+        index = last_known_largest(scope, value)
         total = ordered_sum(scope.graph, value, len(classes), scope=scope.path)
         is_zero = scope.op("Equal", total, np.array(0.0))
         chances = scope.op("Div", value, scope.op("Where", is_zero, np.array(1.0), total))
@@ -142,7 +142,7 @@ def _checked_input(scope: Scope, fitted: Any, table: Table, rows: Any) -> Block:
             f"{name}(kernel=DotProduct()) on whole numbers: numpy multiplies them as integers, "
             "which wrap around; train on float64 columns"
         )
-    return checked(scope, fitted, table)
+    return finite_numbers(scope, fitted, table)
 
 
 def _latent(scope: Scope, fitted: Any, block: Block) -> _Latent:
@@ -205,23 +205,9 @@ def _refuse_overflow(scope: Scope, latents: list[_Latent]) -> None:
     for latent in latents:
         if latent.is_finite:
             continue
-        finite = scope.op("Less", scope.op("Abs", latent.kernel), np.array(np.inf))
-        share = scope.op("ReduceMin", scope.cast(finite, "float64"), np.array([1]), keepdims=1)
-        broken = scope.op("Less", share, np.array(1.0))
+        broken = not_finite(scope, latent.kernel)
         text = "GaussianProcessClassifier gives no probabilities where the kernel overflows"
         scope.refuse(broken, ["kernel"], text, origin="contract")
-
-
-def _last_known_largest(scope: Scope, value: str) -> str:
-    """Find the first largest column (n, k), int64 (n,), as a loop from the last column does.
-
-    It stops to compare at a NaN, and says 0 where it found nothing before.
-    """
-    is_nan = scope.cast(scope.op("IsNaN", value), "float64")
-    behind = scope.op("CumSum", is_nan, np.array(1), reverse=1)
-    is_lost = scope.op("Greater", behind, np.array(0.0))
-    known = scope.op("Where", is_lost, np.array(-np.inf), value)
-    return scope.op("ArgMax", known, axis=1, keepdims=0)
 
 
 def _doubt_next_to_zero(scope: Scope, latent: _Latent) -> None:

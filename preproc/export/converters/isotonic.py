@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from preproc.export.answers import Answer, prediction_answer
 from preproc.export.converters.bins import count_at_or_below
-from preproc.export.converters.decompose import checked
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Feature, Table
+from preproc.export.table import Block, Feature, Table, finite_numbers
 
 
 def isotonic_prediction(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
@@ -44,7 +43,7 @@ def _interpolated(scope: Scope, fitted: Any, table: Table) -> tuple[str, Block]:
         raise scope.error("IsotonicRegression computes in float32 here; train on float64")
     if len(table.features) != 1:
         raise scope.error(f"expected one column, got {len(table.features)}")
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     x, first, last = block.value, knots[0], knots[-1]
     below = scope.op("Less", x, np.array(first))
     above = scope.op("Greater", x, np.array(last))

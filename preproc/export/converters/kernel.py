@@ -15,7 +15,6 @@ from sklearn.kernel_approximation import (
     SkewedChi2Sampler,
 )
 
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.kernel_pca import kernel_of
 from preproc.export.converters.products import (
     Matrix,
@@ -28,7 +27,15 @@ from preproc.export.converters.products import (
 )
 from preproc.export.converters.training_rows import ordered_over_features
 from preproc.export.scope import Scope
-from preproc.export.table import MAX_FLOAT, Block, Decided, Feature, Table, least_certain
+from preproc.export.table import (
+    MAX_FLOAT,
+    Block,
+    Decided,
+    Feature,
+    Table,
+    finite_numbers,
+    least_certain,
+)
 from preproc.graph import cosine, logarithm, sine
 from preproc.signature import TEXT
 
@@ -41,14 +48,14 @@ KERNELS: Final = (*_BLAS_KERNELS, *CHI2, "laplacian")
 
 def rbf_sampler(scope: Scope, fitted: RBFSampler, table: Table) -> Table:
     """Project, shift, and take the scaled cosine."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     factor = (2.0 / fitted.n_components) ** 0.5
     return _waves(scope, fitted, block, factor, is_sparse=table.is_sparse)
 
 
 def skewed_chi2_sampler(scope: Scope, fitted: SkewedChi2Sampler, table: Table) -> Table:
     """Take the logarithm of the shifted values, then as `rbf_sampler`."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     broken = scope.op("LessOrEqual", block.value, np.array(-float(fitted.skewedness)))
     columns = [feature.column for feature in block.features]
     scope.refuse(broken, columns, "SkewedChi2Sampler refuses what is not above -skewedness")
@@ -80,7 +87,7 @@ def additive_chi2_sampler(scope: Scope, fitted: AdditiveChi2Sampler, table: Tabl
             "AdditiveChi2Sampler on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     x = block.value
     broken = scope.op("Less", x, np.array(0.0))
     columns = [feature.column for feature in block.features]
@@ -159,7 +166,7 @@ def nystroem(scope: Scope, fitted: Nystroem, table: Table) -> Table:
             "Nystroem on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     refuse_negative(scope, fitted, fitted.kernel, block)
     kernel, limits, decided = _kernel_values(scope, fitted, block)
     weights = np.asarray(fitted.normalization_, np.float64).T

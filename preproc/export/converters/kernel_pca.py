@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 
 from preproc.export.converters.cluster import distance_limits, squared_distances
-from preproc.export.converters.decompose import checked
+from preproc.export.converters.gaussian_kernels import numpy_power
 from preproc.export.converters.products import (
     Matrix,
     exponential_of,
@@ -19,7 +19,15 @@ from preproc.export.converters.products import (
     squared_norms,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import MAX_FLOAT, Block, Decided, Table, least_certain
+from preproc.export.table import (
+    MAX_FLOAT,
+    Block,
+    Decided,
+    Table,
+    finite_numbers,
+    least_certain,
+    not_finite,
+)
 from preproc.graph import pairwise_sum, tanh
 
 _NO_NORM: Final = 10 * float(np.finfo(np.float64).eps)
@@ -42,7 +50,7 @@ def kernel_pca(scope: Scope, fitted: Any, table: Table) -> Table:
             "KernelPCA on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     kernel, limits, decided = kernel_of(scope, fitted, block)
     _refuse_overflow(scope, kernel, limits)
     centerer = fitted._centerer  # noqa: SLF001  # no public way
@@ -67,9 +75,7 @@ def _refuse_overflow(scope: Scope, kernel: str, limits: Matrix) -> None:
     """Refuse rows whose kernel, (n, training rows), is not finite, as its centering does."""
     if (limits < MAX_FLOAT).all():
         return
-    finite = scope.op("Less", scope.op("Abs", kernel), np.array(np.inf))
-    share = scope.op("ReduceMin", scope.cast(finite, "float64"), np.array([1]), keepdims=1)
-    broken = scope.op("Less", share, np.array(1.0))
+    broken = not_finite(scope, kernel)
     scope.refuse(broken, ["kernel"], "KernelPCA refuses a row whose kernel overflows")
 
 
@@ -112,15 +118,4 @@ def kernel_of(scope: Scope, fitted: Any, block: Block) -> tuple[str, Matrix, Dec
         return value, np.where(inner < MAX_FLOAT, 1.0, np.inf), "libm"
     with np.errstate(over="ignore"):
         powers = np.maximum(inner, 1.0) ** float(fitted.degree)
-    return _power(scope, value, float(fitted.degree)), powers, "libm"
-
-
-def _power(scope: Scope, value: str, degree: float) -> str:
-    """Raise to a power as numpy does: 1 is nothing, 2 a product, 0.5 a root."""
-    if degree == 1:
-        return value
-    if degree == 2:  # noqa: PLR2004  # the square
-        return scope.op("Mul", value, value)
-    if degree == 0.5:  # noqa: PLR2004  # the root
-        return scope.op("Sqrt", value)
-    return scope.op("Pow", value, np.array(degree))
+    return numpy_power(scope, value, float(fitted.degree)), powers, "libm"

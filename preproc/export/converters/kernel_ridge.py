@@ -7,7 +7,6 @@ from scipy import sparse
 from sklearn.gaussian_process.kernels import Kernel
 
 from preproc.export.answers import Answer, prediction_answer
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.gaussian_kernels import as_matrix, covariance
 from preproc.export.converters.kernel import (
     CHI2,
@@ -20,7 +19,7 @@ from preproc.export.converters.products import limits_of
 from preproc.export.converters.training_rows import Matrix, checked_rows
 from preproc.export.converters.vector_product import dense_product
 from preproc.export.scope import Scope
-from preproc.export.table import MAX_FLOAT, Block, Decided, Table, least_certain
+from preproc.export.table import MAX_FLOAT, Block, Decided, Table, finite_numbers, least_certain
 
 
 def kernel_ridge(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
@@ -30,7 +29,7 @@ def kernel_ridge(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
             "KernelRidge on sparse features is not exported; "
             "make them dense, as by ColumnTransformer(sparse_threshold=0)"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     duals = np.asarray(fitted.dual_coef_, np.float64)
     weights = duals.reshape(len(duals), -1)
     kernel, limits, decided = _kernel(scope, fitted, block)

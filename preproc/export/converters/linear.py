@@ -34,9 +34,8 @@ from preproc.export.table import (
     Block,
     Decided,
     Table,
+    finite_numbers,
     least_certain,
-    numbers,
-    refuse_not_finite,
 )
 from preproc.export.versions import SKLEARN
 from preproc.graph import ordered_sum
@@ -118,7 +117,7 @@ def ridge_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
     kind = fitted._label_binarizer.y_type_  # noqa: SLF001  # no public way
     if not kind.startswith("multilabel"):
         return linear_classifier(scope, fitted, table)
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     value, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=table.is_sparse)
     value = scope.op("Add", value, scope.row(fitted.intercept_))
     classes = np.asarray(fitted.classes_)
@@ -128,7 +127,7 @@ def ridge_classifier(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
 
 def outlier_detector(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Give label (1 inside, -1 outside) and score of a linear one-class model."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     sums, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=table.is_sparse)
     value = flat(scope, scope.op("Sub", sums, scope.row(fitted.offset_)))
     inside = scope.cast(scope.op("GreaterOrEqual", value, np.array(0.0)), "int64")
@@ -142,16 +141,10 @@ def with_complement(scope: Scope, probability: str) -> str:
     return scope.op("Concat", complement, probability, axis=1)
 
 
-def checked(scope: Scope, fitted: Any, table: Table) -> Block:
-    """Join the input as float64 and refuse NaN and infinity, as validation does by default."""
-    text = f"{type(fitted).__name__} refuses NaN and infinity"
-    return refuse_not_finite(scope, numbers(scope, table), text)
-
-
 def weighted_sum(
     scope: Scope, block: Block, coefficients: Any, *, is_sparse: bool, is_finite: bool = True
 ) -> tuple[str, Decided]:
-    """Multiply rows by coefficients, (k,) or (columns, k); `checked` rows are finite.
+    """Multiply rows by coefficients, (k,) or (columns, k); `finite_numbers` are finite.
 
     Coefficients that were made sparse are summed by scipy too, even if the rows are dense.
 
@@ -176,7 +169,7 @@ def weighted_sum(
 def _scores(scope: Scope, fitted: Any, table: Table) -> Scores:
     """Compute the decision function: product, then intercept."""
     name, count = type(fitted).__name__, len(fitted.classes_)
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     value, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=table.is_sparse)
     width = 1 if fitted.coef_.ndim == 1 else fitted.coef_.shape[0]
     if count < 2 or width != (1 if count == 2 else count):  # noqa: PLR2004  # binary

@@ -12,10 +12,10 @@ from sklearn.linear_model import ElasticNet
 
 from preproc.export.answers import Answer, prediction_answer
 from preproc.export.converters.choices import flat
-from preproc.export.converters.linear import checked, weighted_sum
+from preproc.export.converters.linear import weighted_sum
 from preproc.export.converters.products import exponential_of
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Table, least_certain, numbers
+from preproc.export.table import Block, Table, finite_numbers, least_certain, numbers
 
 
 def linear_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
@@ -27,7 +27,7 @@ def linear_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
     if isinstance(fitted, ElasticNet) and table.is_sparse:
         block = numbers(scope, table)
     else:
-        block = checked(scope, fitted, table)
+        block = finite_numbers(scope, fitted, table)
     return (_prediction(scope, fitted, block, is_sparse=table.is_sparse),)
 
 
@@ -39,7 +39,7 @@ def generalized_linear(scope: Scope, fitted: Any, table: Table) -> tuple[Answer,
             f"{type(fitted).__name__} with the link {link}: only the identity and the logarithm "
             "are exported; use link='log' or 'identity'"
         )
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     answer = _prediction(scope, fitted, block, is_sparse=table.is_sparse)
     if link == "LogLink":
         value = exponential_of(scope, answer.value)
@@ -49,7 +49,7 @@ def generalized_linear(scope: Scope, fitted: Any, table: Table) -> tuple[Answer,
 
 def partial_least_squares_regressor(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     """Subtract the mean, multiply, add the intercept: the coefficients hold the deviations."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     mean = scope.row(fitted._x_mean)  # noqa: SLF001  # no public way
     block = replace(block, value=scope.op("Sub", block.value, mean))
     value, decided = weighted_sum(scope, block, fitted.coef_, is_sparse=False, is_finite=False)

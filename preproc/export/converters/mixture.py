@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from preproc.export.answers import Answer, label_answer, probabilities_answer
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.likelihood import first_largest, normalized
 from preproc.export.converters.products import product, squared_norms
 from preproc.export.scope import Scope
-from preproc.export.table import Table, least_certain
+from preproc.export.table import Table, finite_numbers, least_certain
 from preproc.graph import pairwise_sum
 
 
@@ -23,7 +22,7 @@ def gaussian_mixture(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, .
     What does not depend on the row (determinants, weights, the terms of a variational mixture) is
     taken from scikit-learn's own expressions at export.
     """
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     kind, name = fitted.covariance_type, type(fitted).__name__
     if kind in ("full", "tied") and all("float" not in part.dtype for part in table.blocks):
         raise scope.error(

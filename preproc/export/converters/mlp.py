@@ -14,11 +14,11 @@ from preproc.export.converters.choices import (
     marks_answer,
     softmax_of,
 )
-from preproc.export.converters.linear import checked, with_complement
+from preproc.export.converters.linear import with_complement
 from preproc.export.converters.products import at_least_zero, exponential_of, product
 from preproc.export.converters.vector_product import vector_product
 from preproc.export.scope import Scope
-from preproc.export.table import Decided, Table, least_certain
+from preproc.export.table import Decided, Table, finite_numbers, least_certain
 from preproc.graph import tanh
 
 _ACTIVATIONS: Final[Mapping[str, Callable[[Scope, str, int], str]]] = {
@@ -68,7 +68,7 @@ def _forward(scope: Scope, fitted: Any, table: Table) -> tuple[str, int, Decided
 
     The first product alone may be one of a sparse matrix; those behind it are dense.
     """
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     value, width = block.value, block.width
     last = len(fitted.coefs_) - 1
     layers = zip(fitted.coefs_, fitted.intercepts_, strict=True)

@@ -18,7 +18,7 @@ from preproc.export.answers import (
     probabilities_answer,
     scores_answer,
 )
-from preproc.export.converters.choices import above, flat, largest, marks_answer
+from preproc.export.converters.choices import above, flat, largest, last_known_largest, marks_answer
 from preproc.export.converters.members import (
     Answers,
     answer_by,
@@ -187,18 +187,10 @@ def _winner(scope: Scope, value: str, width: int) -> str:
     """
     if SKLEARN < (1, 8):
         turned = scope.op("Gather", value, np.arange(width)[::-1].copy(), axis=1)
-        index = scope.op("Sub", np.array(width - 1), _winner_from_the_end(scope, turned))
+        index = scope.op("Sub", np.array(width - 1), last_known_largest(scope, turned))
         is_nan = scope.op("IsNaN", scope.op("Gather", value, np.array(0), axis=1))
         return scope.op("Where", is_nan, np.array(0), index)
-    return _winner_from_the_end(scope, value)
-
-
-def _winner_from_the_end(scope: Scope, value: str) -> str:
-    is_nan = scope.cast(scope.op("IsNaN", value), "float64")
-    behind = scope.op("CumSum", is_nan, np.array(1), reverse=1)
-    is_out = scope.op("Greater", behind, np.array(0.0))
-    kept = scope.op("Where", is_out, np.array(-np.inf), value)
-    return scope.op("ArgMax", kept, axis=1, keepdims=0)
+    return last_known_largest(scope, value)
 
 
 def _shares(scope: Scope, fitted: Any, answers: list[Answers]) -> Answer:

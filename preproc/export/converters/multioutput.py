@@ -19,7 +19,7 @@ from preproc.export.converters.members import (
     side_by_side,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Table, numbers, refuse_not_finite
+from preproc.export.table import Block, Table, finite_numbers
 from preproc.signature import Output
 
 
@@ -81,8 +81,7 @@ def regressor_chain(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ..
 
 def _links(scope: Scope, fitted: Any, table: Table, method: str) -> list[Any]:
     """Convert the models one after the other; what each says becomes a feature of the next."""
-    name = type(fitted).__name__
-    block = refuse_not_finite(scope, numbers(scope, table), f"{name} refuses NaN and infinity")
+    block = finite_numbers(scope, fitted, table)
     blocks: tuple[Block, ...] = (block,)
     links = []
     for at, model in enumerate(fitted.estimators_):

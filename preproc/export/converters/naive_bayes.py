@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preproc.export.answers import Answer, label_answer, probabilities_answer
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.likelihood import first_largest, normalized
 from preproc.export.converters.products import product
 from preproc.export.scope import Scope
-from preproc.export.table import Decided, Table, least_certain, numbers
+from preproc.export.table import Decided, Table, finite_numbers, least_certain, numbers
 from preproc.graph import pairwise_sum
 
 _LANES: Final = 8
@@ -25,7 +24,7 @@ def gaussian_nb(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     IEEE arithmetic decides it below eight columns; beyond, numpy adds the columns of a frame and
     the cells of an array in different orders.
     """
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     means, variances = np.asarray(fitted.theta_), np.asarray(fitted.var_)
     if not (variances > 0).all():
         raise scope.error(
@@ -129,7 +128,7 @@ def _product(
     scope: Scope, fitted: Any, table: Table, weights: Any, threshold: float | None = None
 ) -> tuple[str, Decided]:
     """Multiply by weights (classes, features)."""
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     value = block.value
     if threshold is not None:
         value = scope.cast(scope.op("Greater", value, np.array(float(threshold))), "float64")

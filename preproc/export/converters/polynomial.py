@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.preprocessing import PolynomialFeatures
 
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Feature, Table, numbers, refuse_not_finite
+from preproc.export.table import Block, Feature, Table, finite_numbers
 
 Terms = list[tuple[int, ...]]
 
@@ -16,9 +16,7 @@ def polynomial_features(scope: Scope, fitted: PolynomialFeatures, table: Table) 
     row is its last factor times the others from right to left, a term of a sparse row its first
     times the others from left to right; from three factors on the two differ in the last bit.
     """
-    block = refuse_not_finite(
-        scope, numbers(scope, table), "PolynomialFeatures refuses NaN and infinity"
-    )
+    block = finite_numbers(scope, fitted, table)
     lowest, highest = fitted._min_degree, fitted._max_degree  # noqa: SLF001  # no public way
     parts: list[Block] = []
     if fitted.include_bias:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.products import (
     MAX_CELLS,
     limits_of,
@@ -16,7 +15,7 @@ from preproc.export.converters.products import (
     summands,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import Decided, Table, least_certain
+from preproc.export.table import Decided, Table, finite_numbers, least_certain
 
 
 def random_projection(scope: Scope, fitted: Any, table: Table) -> Table:
@@ -26,7 +25,7 @@ def random_projection(scope: Scope, fitted: Any, table: Table) -> Table:
     product after the other: of sparse rows in the order of the features, of dense rows in the
     order in which each component stores its elements, which is the order in which they were drawn.
     """
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     components = fitted.components_
     is_drawn_sparse = sparse.issparse(components)
     weights = np.asarray(components.toarray() if is_drawn_sparse else components, np.float64)

@@ -23,6 +23,7 @@ from preproc.export.table import (
     Decided,
     Feature,
     Table,
+    finite_numbers,
     joined,
     least_certain,
     numbers,
@@ -103,7 +104,7 @@ def normalizer(scope: Scope, fitted: Normalizer, table: Table) -> Table:
     from left to right, which differs for more than a few columns: then numpy decides. Sparse
     rows are added from left to right always.
     """
-    block = refuse_not_finite(scope, numbers(scope, table), "Normalizer refuses NaN and infinity")
+    block = finite_numbers(scope, fitted, table)
     is_ordered = table.is_sparse or fitted.norm == "max" or block.width <= _ALIKE[fitted.norm]
     magnitude = scope.op("Abs", block.value)
     if fitted.norm == "max":
@@ -156,9 +157,7 @@ def kernel_centerer(scope: Scope, fitted: KernelCenterer, table: Table) -> Table
 
     The row is added up as numpy does it on contiguous rows; see `normalizer`.
     """
-    block = refuse_not_finite(
-        scope, numbers(scope, table), "KernelCenterer refuses NaN and infinity"
-    )
+    block = finite_numbers(scope, fitted, table)
     total = pairwise_sum(scope.graph, block.value, block.width, scope=scope.path)
     mean = scope.op("Div", total, np.array(float(block.width)))
     value = scope.op("Sub", block.value, scope.row(fitted.K_fit_rows_))

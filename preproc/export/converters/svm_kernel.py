@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.export.converters.decompose import checked
 from preproc.export.converters.products import exponential_of, product
 from preproc.export.converters.training_rows import (
     Matrix,
@@ -23,7 +22,7 @@ from preproc.export.converters.training_rows import (
     zeros,
 )
 from preproc.export.scope import Scope
-from preproc.export.table import Block, Decided, Table, least_certain
+from preproc.export.table import Block, Decided, Table, finite_numbers, least_certain
 from preproc.graph import tanh
 
 _KERNELS: Final = ("linear", "poly", "precomputed", "rbf", "sigmoid")
@@ -70,7 +69,7 @@ def support_kernel(scope: Scope, fitted: Any, table: Table) -> SupportKernel:
         raise scope.error(f"{name} was trained on dense features, got sparse ones; train on these")
     if fitted.kernel == "precomputed" and is_sparse:
         raise scope.error(f"{name}(kernel='precomputed') on a sparse kernel: give a dense one")
-    block = checked(scope, fitted, table)
+    block = finite_numbers(scope, fitted, table)
     if not len(fitted.support_):
         return SupportKernel(zeros(scope, block.value), 0.0, block.decided)
     if fitted.kernel == "precomputed":
