@@ -7,6 +7,7 @@ where it is among them, and its neighbour where it is not.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -44,10 +45,6 @@ MAX_ANCHORS: Final = 32
 """Points of all steps together; more are thinned out evenly, first and last stay."""
 
 
-def _attribute(name: str) -> Callable[[Any], Any]:
-    return lambda fitted: getattr(fitted, name)
-
-
 def _process_rows(fitted: GaussianProcessClassifier) -> Any:
     """Give the training rows of the first of the binary processes: all have the same."""
     inner = fitted.base_estimator_
@@ -55,30 +52,30 @@ def _process_rows(fitted: GaussianProcessClassifier) -> Any:
 
 
 ANCHORS: Final[Mapping[type, Callable[[Any], Any]]] = {
-    AffinityPropagation: _attribute("cluster_centers_"),
-    BayesianGaussianMixture: _attribute("means_"),
-    GaussianMixture: _attribute("means_"),
-    GaussianNB: _attribute("theta_"),
+    AffinityPropagation: attrgetter("cluster_centers_"),
+    BayesianGaussianMixture: attrgetter("means_"),
+    GaussianMixture: attrgetter("means_"),
+    GaussianNB: attrgetter("theta_"),
     GaussianProcessClassifier: _process_rows,
-    GaussianProcessRegressor: _attribute("X_train_"),
-    KernelPCA: _attribute("X_fit_"),
-    KernelRidge: _attribute("X_fit_"),
-    KMeans: _attribute("cluster_centers_"),
-    KNeighborsClassifier: _attribute("_fit_X"),
-    KNeighborsRegressor: _attribute("_fit_X"),
-    LinearDiscriminantAnalysis: _attribute("means_"),
-    LocalOutlierFactor: _attribute("_fit_X"),
-    MeanShift: _attribute("cluster_centers_"),
-    MiniBatchKMeans: _attribute("cluster_centers_"),
-    NearestCentroid: _attribute("centroids_"),
-    NuSVC: _attribute("support_vectors_"),
-    NuSVR: _attribute("support_vectors_"),
-    OneClassSVM: _attribute("support_vectors_"),
-    QuadraticDiscriminantAnalysis: _attribute("means_"),
-    RadiusNeighborsClassifier: _attribute("_fit_X"),
-    RadiusNeighborsRegressor: _attribute("_fit_X"),
-    SVC: _attribute("support_vectors_"),
-    SVR: _attribute("support_vectors_"),
+    GaussianProcessRegressor: attrgetter("X_train_"),
+    KernelPCA: attrgetter("X_fit_"),
+    KernelRidge: attrgetter("X_fit_"),
+    KMeans: attrgetter("cluster_centers_"),
+    KNeighborsClassifier: attrgetter("_fit_X"),
+    KNeighborsRegressor: attrgetter("_fit_X"),
+    LinearDiscriminantAnalysis: attrgetter("means_"),
+    LocalOutlierFactor: attrgetter("_fit_X"),
+    MeanShift: attrgetter("cluster_centers_"),
+    MiniBatchKMeans: attrgetter("cluster_centers_"),
+    NearestCentroid: attrgetter("centroids_"),
+    NuSVC: attrgetter("support_vectors_"),
+    NuSVR: attrgetter("support_vectors_"),
+    OneClassSVM: attrgetter("support_vectors_"),
+    QuadraticDiscriminantAnalysis: attrgetter("means_"),
+    RadiusNeighborsClassifier: attrgetter("_fit_X"),
+    RadiusNeighborsRegressor: attrgetter("_fit_X"),
+    SVC: attrgetter("support_vectors_"),
+    SVR: attrgetter("support_vectors_"),
 }
 """Estimator class → the points in the space of its features that it remembers, (m, k)."""
 

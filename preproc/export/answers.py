@@ -53,7 +53,6 @@ def label_answer(
     classes: NDArray[Any],
     *,
     decided: Decided = "ieee",
-    target: int | None = None,
 ) -> Answer:
     """Turn class indices, int64 (n,), into labels.
 
@@ -76,7 +75,7 @@ def label_answer(
         )
     value = scope.op("Gather", classes.astype(object) if dtype == TEXT else classes, index)
     poison = poison_of(dtype, classes.tolist())
-    output = Output("label", "label", dtype, None, poison, class_names(classes), target)
+    output = Output("label", "label", dtype, None, poison, class_names(classes))
     return Answer(value, output, decided)
 
 

@@ -251,15 +251,13 @@ class GraphBuilder:
         for held, count in kept:
             del held[count:]
 
-    def finish(self, outputs: Sequence[tuple[str, Output]], *, doc: str = "") -> onnx.ModelProto:
+    def finish(self, outputs: Sequence[tuple[str, Output]]) -> onnx.ModelProto:
         """Close the graph: poison refused rows, name the outputs, check the model.
 
         Parameters
         ----------
         outputs
             Pairs of a value, (n,) or (n, width), and what it is to be called.
-        doc
-            Description of the graph.
 
         Returns
         -------
@@ -285,7 +283,6 @@ class GraphBuilder:
             self._inputs,
             infos,
             self._initializers,
-            doc_string=doc,
             value_info=self._described,
         )
         return checked_model(graph)
