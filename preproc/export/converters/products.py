@@ -9,7 +9,7 @@ sparse matrix are scipy's: one stored element after the other, which ``CumSum`` 
 The zeros that scipy skips change no bit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import pairwise
 from typing import Any, Final
@@ -121,13 +121,6 @@ def at_least_zero(scope: Scope, value: str) -> str:
     """Replace what is below zero by zero and keep NaN, as ``numpy.maximum`` does."""
     below = scope.op("Less", value, np.array(0.0))
     return scope.op("Where", below, np.array(0.0), value)
-
-
-def with_nan(scope: Scope, value: str, function: Callable[[str], str]) -> str:
-    """Apply a function that must not meet NaN, and give NaN where it would."""
-    is_nan = scope.op("IsNaN", value)
-    safe = scope.op("Where", is_nan, np.array(0.0), value)
-    return scope.op("Where", is_nan, np.array(np.nan), function(safe))
 
 
 def exponential_of(scope: Scope, value: str) -> str:
