@@ -36,6 +36,7 @@ from preproc.signature import (
 
 ARRAY_INPUT: Final = "X"
 MAX_DENSE_FEATURES: Final = 20_000
+_GIVE_X: Final = "give the X that the pipeline was fitted on"
 _INNER: Final = re.compile(r"/(.+/)?([A-Z]\w*|constant)_\d+", re.DOTALL)
 """Names as graphs give their values: ``/scale/Sub_0``, ``/constant_3``."""
 _SUPPORTED: Final = frozenset(
@@ -68,8 +69,10 @@ def signature_of(pipeline: Any, data: Any) -> Signature:
     if nw.dependencies.is_into_dataframe(data):
         frame = frame_of(data)
         names = frame.columns
+        _check_names(pipeline, names)
         used = columns_read(pipeline, len(names))
         return Signature("frame", tuple(_column(frame[names[at]]) for at in used))
+    _check_width(pipeline, data)
     if is_sparse(data):
         _check_density(data)
         return Signature("array", (Column(ARRAY_INPUT, data.dtype.name, "nan", data.shape[1]),))
@@ -84,6 +87,37 @@ def signature_of(pipeline: Any, data: Any) -> Signature:
     raise ExportError(
         "", f"expected a frame, an array, a list or a series, got {type(data).__name__}"
     )
+
+
+def _check_names(pipeline: Any, names: Sequence[str]) -> None:
+    """Refuse a frame that is not the one of fit; columns may stand behind those of fit."""
+    fit = getattr(pipeline, "feature_names_in_", None)
+    if fit is None:
+        _check_count(pipeline, len(names))
+        return
+    missing = [str(name) for name in fit if name not in names]
+    if missing:
+        raise ExportError("", f"X: expected the columns of fit, got none of {missing}; {_GIVE_X}")
+    for at, (want, got) in enumerate(zip(fit, names, strict=False)):
+        if want != got:
+            raise ExportError(
+                "",
+                f"X: expected the columns in the order of fit, got {got!r} in place of "
+                f"{str(want)!r} at position {at}; {_GIVE_X}",
+            )
+
+
+def _check_width(pipeline: Any, data: Any) -> None:
+    """Refuse an array, a matrix, a list or a series of another width than that of fit."""
+    shape = np.shape(data)
+    if shape:
+        _check_count(pipeline, shape[1] if len(shape) > 1 else 1)
+
+
+def _check_count(pipeline: Any, width: int) -> None:
+    fit = getattr(pipeline, "n_features_in_", width)
+    if width < fit:
+        raise ExportError("", f"X: expected the {fit} columns of fit, got {width}; {_GIVE_X}")
 
 
 def _check_density(data: Any) -> None:

@@ -124,6 +124,8 @@ def export_pipeline(
     if mode not in MODES:
         raise ExportError("", f"mode: expected one of {sorted(MODES)}, got {mode!r}")
     check_name(name)
+    if version is not None and version < 1:
+        raise ExportError("", f"version: expected a positive number, got {version!r}")
     check_is_fitted(pipeline)
     held = held_rows(pipeline, held_out, blocks)
     X, blocks = without_blocks(pipeline, X, blocks)  # noqa: N806  # scikit-learn's name
