@@ -186,6 +186,12 @@ def as_output(output: Output, answer: NDArray[Any]) -> NDArray[Any]:
     if answer.dtype == np.bool_ and output.dtype == "int64":
         return answer.astype(np.int64)
     want = object if output.dtype == TEXT else np.dtype(output.dtype)
+    if answer.dtype.kind == "O" and output.dtype != TEXT:
+        raise ExportError(
+            "",
+            f"output {output.name!r}: expected dtype {want} of scikit-learn, got a frame of "
+            "several dtypes; cast its columns to one, or leave set_output out of the last step",
+        )
     if answer.dtype != want:
         raise ExportError(
             "", f"output {output.name!r}: expected dtype {want} of scikit-learn, got {answer.dtype}"

@@ -144,6 +144,11 @@ def texts(scope: Scope, table: Table) -> Block:
     dtypes = {block.dtype for block in table.blocks}
     if dtypes != {TEXT}:
         other = sorted(dtypes - {TEXT})
+        if TEXT in dtypes:
+            raise scope.error(
+                f"expected columns that go together, got text beside {other}; cast them to text "
+                "before training, or let text go through an encoder"
+            )
         raise scope.error(f"expected text columns, got {other}; cast them to text before training")
     return _join(scope, table.blocks, TEXT)
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier, SGDOneClassSVM
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler, TargetEncoder
 from sklearn.semi_supervised import LabelSpreading
@@ -195,10 +196,25 @@ class OwnScaler(StandardScaler):  # type: ignore[misc]  # scikit-learn has no ty
     """What a subclass changes nobody knows."""
 
 
+class Quux(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A model of one's own, whose name is like no other."""
+
+    def fit(self, X: Any, y: Any) -> "Quux":  # noqa: N803  # scikit-learn's name
+        self.classes_, self.n_features_in_ = np.unique(y), np.shape(X)[1]
+        return self
+
+    def predict(self, X: Any) -> Any:  # noqa: N803  # scikit-learn's name
+        return np.full(len(X), self.classes_[0])
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "a subclass": (
         make_pipeline(OwnScaler(), RidgeClassifier()),
         "step ownscaler: no converter for OwnScaler; supported and close: ",
+    ),
+    "a name like no other": (
+        make_pipeline(StandardScaler(), Quux()),
+        "step quux: no converter for Quux; docs/coverage.md lists what is exported",
     ),
     "an unknown model": (
         make_pipeline(StandardScaler(), LabelSpreading()),
@@ -216,6 +232,66 @@ def test_what_is_not_supported_is_refused_by_name(case: str, tmp_path: Path) -> 
         export_pipeline(pipeline, data, repository=tmp_path, name="model")
     assert str(caught.value).startswith(message)
     assert not list(tmp_path.rglob("*.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            lambda rows: rows.drop(columns="b"),
+            "X: expected the columns of fit, got none of ['b']; ",
+        ),
+        (
+            lambda rows: rows[["b", "a", "c"]],
+            "X: expected the columns in the order of fit, got 'b' in place of 'a' at position 0; ",
+        ),
+        (lambda rows: rows["a"], "X: expected the 3 columns of fit, got 1; "),
+        (lambda rows: rows.to_numpy()[:, :2], "X: expected the 3 columns of fit, got 2; "),
+    ],
+    ids=["missing", "order", "series", "narrow"],
+)
+def test_data_of_other_columns_than_those_of_fit_is_refused(
+    given: Any, message: str, tmp_path: Path
+) -> None:
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=["a", "b", "c"])
+    fitted = RidgeClassifier().fit(rows, np.arange(30) % 2)
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(fitted, given(rows), repository=tmp_path, name="model")
+    assert str(caught.value) == f"step .: {message}give the X that the pipeline was fitted on"
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_version_that_is_no_positive_number_is_refused(version: int, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(
+            StandardScaler().fit(rows), rows, repository=tmp_path, name="model", version=version
+        )
+    assert str(caught.value) == f"step .: version: expected a positive number, got {version}"
+
+
+def test_neighbours_that_average_texts_are_refused_by_name(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    fitted = KNeighborsRegressor().fit(rows, np.array(["low", "high"] * 15))
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(fitted, rows, repository=tmp_path, name="model")
+    assert str(caught.value) == (
+        "step .: KNeighborsRegressor: expected targets that are numbers, got <U4; train on "
+        "numbers, or use a classifier"
+    )
+
+
+def test_features_in_a_frame_of_several_dtypes_are_refused_by_name(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"a": np.arange(30.0), "late": [True, False] * 15})
+    prepare = ColumnTransformer(
+        [("a", StandardScaler(), ["a"]), ("late", "passthrough", ["late"])]
+    ).set_output(transform="pandas")
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(prepare.fit(rows), rows, repository=tmp_path, name="model")
+    assert str(caught.value) == (
+        "step .: output 'features': expected dtype float64 of scikit-learn, got a frame of several "
+        "dtypes; cast its columns to one, or leave set_output out of the last step"
+    )
 
 
 def test_float32_columns_are_refused_rather_than_widened(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ CASES: Final = [
         ColumnTransformer([("n", IMPUTE, NUMBERS), ("c", "passthrough", ["colour"])]),
         "frame",
         "refused",
-        "expected text columns, got ['float64']",
+        "expected columns that go together, got text beside ['float64']",
     ),
     Case(
         "FeatureUnion(scaled, PCA)",

@@ -2,13 +2,15 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from preproc.export.answers import Answer
 from preproc.export.scope import Scope
 from preproc.export.table import Table
 
 T = TypeVar("T")
+
+_COVERAGE: Final = "docs/coverage.md lists what is exported"
 
 ModelConverter = Callable[[Scope, Any, Table], tuple[Answer, ...]]
 """What a model's converter is; `TransformerConverter` gives a table instead."""
@@ -33,8 +35,9 @@ def converter_of(
         names = [known.__name__ for known in converters]
         names += [known.rpartition(".")[2] for known in foreign]
         name = kind.__name__
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
-        raise scope.error(f"no converter for {name}; supported and close: {', '.join(close)}")
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        told = f"supported and close: {', '.join(close)}" if close else _COVERAGE
+        raise scope.error(f"no converter for {name}; {told}")
     return converter
 
 

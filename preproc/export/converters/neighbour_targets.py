@@ -51,6 +51,11 @@ def label_of(
 def targets_of(scope: Scope, fitted: Any) -> Matrix:
     """Targets of the training rows, (m, targets)."""
     targets = np.asarray(fitted._y)  # noqa: SLF001  # no public way
+    if targets.dtype.kind not in "fiub":
+        raise scope.error(
+            f"{type(fitted).__name__}: expected targets that are numbers, got {targets.dtype}; "
+            "train on numbers, or use a classifier"
+        )
     if targets.dtype == np.float32:
         raise scope.error(f"{type(fitted).__name__} on float32 targets; train on float64 targets")
     return targets.astype(np.float64).reshape(len(targets), -1)
