@@ -108,8 +108,8 @@ def _check_names(pipeline: Any, names: Sequence[str]) -> None:
 
 
 def _check_width(pipeline: Any, data: Any) -> None:
-    """Refuse an array, a matrix, a list or a series of another width than that of fit."""
-    shape = np.shape(data)
+    """Refuse an array, a matrix or a series of another width than that of fit."""
+    shape = getattr(data, "shape", None)
     if shape:
         _check_count(pipeline, shape[1] if len(shape) > 1 else 1)
 

@@ -260,6 +260,16 @@ def test_data_of_other_columns_than_those_of_fit_is_refused(
     assert str(caught.value) == f"step .: {message}give the X that the pipeline was fitted on"
 
 
+def test_lists_of_several_lengths_are_refused_by_name(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ExportError) as caught:
+        export_pipeline(
+            StandardScaler().fit(rows), [[1.0, 2.0], [3.0]], repository=tmp_path, name="model"
+        )
+    text = "step .: field 'X': expected text, got cells of type ['list']; cast the column"
+    assert str(caught.value) == text
+
+
 @pytest.mark.parametrize("version", [0, -1])
 def test_a_version_that_is_no_positive_number_is_refused(version: int, tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(30, 2))

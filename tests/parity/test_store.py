@@ -109,9 +109,6 @@ def _truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-2])
 
 
-BEYOND = onnx.numpy_helper.from_array(np.array([10**9]))
-
-
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
