@@ -27,12 +27,17 @@ from preproc.export.batches import Columns
 from preproc.export.oracle import Oracle
 from preproc.export.other_library import put_in_place
 from preproc.export.process import environment_with
+from preproc.runtime.machine import processor_features
 from preproc.signature import Output
 
 _DONE: Final = "done"
 TIMEOUT_S: Final = 120.0
 WIDE: Final = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 """OpenBLAS's names of the processors for which it sums by AVX-512."""
+VECTOR_FORMS: Final = frozenset({"AVX512_SKX", "X86_V4"})
+"""numpy's names of the instructions by which it computes logarithms and exponentials itself, better
+rounded than the C library does."""
+_VECTORIZED: Final = "vectorized"
 C_LIBRARY: Final = "glibc.cpu.hwcaps=-FMA,-AVX2"
 """Makes the C library round as that of a processor without fused multiply-add."""
 
@@ -126,8 +131,9 @@ class _OtherProcess:
     """
 
     def __init__(self) -> None:
+        told = [_VECTORIZED] if VECTOR_FORMS & set(processor_features()) else []
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-P", "-W", "ignore", "-m", __spec__.name],
+            [sys.executable, "-P", "-W", "ignore", "-m", __spec__.name, *told],
             env=environment_with(other_dispatch()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -179,7 +185,7 @@ def main() -> None:
     # Whatever a pipeline prints must not be taken for our answer.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    put_in_place()
+    put_in_place(is_vectorized=_VECTORIZED in sys.argv)
     while question := sys.stdin.readline().strip():
         answer = sys.stdin.readline().strip()
         try:

@@ -22,11 +22,19 @@ FUNCTIONS: Final = (
 """Of numpy, those that IEEE 754 does not require to be rounded correctly."""
 
 
-def put_in_place() -> None:
-    """Replace what is looked up when it is called, in this process and for good."""
+def put_in_place(*, is_vectorized: bool) -> None:
+    """Replace what is looked up when it is called, in this process and for good.
+
+    Parameters
+    ----------
+    is_vectorized
+        Whether numpy computes by vector forms of its own in the process that asks, and not in this
+        one: then scipy's ``yeojohnson``, which calls numpy, is another one here already.
+    """
     data = sklearn.preprocessing._data  # noqa: SLF001  # where they are called
     data.boxcox = box_cox_of_another_library
-    data.stats.yeojohnson = yeo_johnson_of_another_library
+    if not is_vectorized:
+        data.stats.yeojohnson = yeo_johnson_of_another_library
     sklearn.svm._base.libsvm = OtherVectors(sklearn.svm._base.libsvm)  # noqa: SLF001  # likewise
     for name in FUNCTIONS:
         setattr(np, name, OtherFunction(getattr(np, name)))
@@ -91,7 +99,7 @@ def box_cox_of_another_library(
 def yeo_johnson_of_another_library(
     x: NDArray[np.float64], power: float | np.float64
 ) -> NDArray[np.float64]:
-    """Compute scipy's ``yeojohnson`` likewise: not every processor has numpy's vector forms."""
+    """Compute scipy's ``yeojohnson`` likewise, where numpy asks the C library."""
     x = np.asarray(x, np.float64)
     upper = x >= 0
     exponent = np.where(upper, power, 2 - power)
