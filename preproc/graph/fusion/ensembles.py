@@ -61,7 +61,8 @@ def _rewrite(view: View, node: onnx.NodeProto) -> None:
         known = [one if isinstance(one, Hot) else _unfilled(view, one) for one in known]
     kind = onnx.TensorProto.FLOAT if is_short else onnx.TensorProto.DOUBLE
     columns = _moved(view, known, splits, kind)
-    turn(view, columns, splits, len(told["tree_roots"]))
+    if told["aggregate_function"] == _SUM:  # rules that refuse take the smallest answer
+        turn(view, columns, splits, len(told["tree_roots"]))
     joined = next(iter(columns)) if len(columns) == 1 else view.add("Concat", *columns, axis=1)
     changed = asked(splits, told, _DTYPES[kind])
     if is_short:
