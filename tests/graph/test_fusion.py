@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDOneClassSVM
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     PowerTransformer,
@@ -52,7 +52,12 @@ def graphs() -> dict[str, onnx.ModelProto]:
 
 @pytest.fixture(scope="module")
 def long_rows() -> dict[str, onnx.ModelProto]:
-    models = {"long logistic": LogisticRegression(), "long ridge": Ridge()}
+    models = {
+        "long logistic": LogisticRegression(),
+        "long ridge": Ridge(),
+        "long ridge classifier": RidgeClassifier(),
+        "long one-class": SGDOneClassSVM(random_state=0),
+    }
     return {name: pack(convert(*dense(m, 600)).model).model for name, m in models.items()}
 
 
@@ -90,7 +95,9 @@ def test_a_pass_changes_the_graph_and_no_bit(
     assert_changed_and_alike(graphs[CHANGED_BY[name]], name, drawn())
 
 
-@pytest.mark.parametrize("model", ["long logistic", "long ridge"])
+@pytest.mark.parametrize(
+    "model", ["long logistic", "long ridge", "long ridge classifier", "long one-class"]
+)
 def test_the_last_sum_of_long_rows_takes_along_what_follows(
     model: str, long_rows: Mapping[str, onnx.ModelProto]
 ) -> None:

@@ -19,24 +19,21 @@ _PAIR: Final = 2
 
 
 def sums_of_pairs(view: View) -> None:
-    """Add a constant in the same node, or drop the axis there."""
-    for node in list(view.nodes.values()):
-        total = view.maker(node.input[0], "ReduceSum") if node.input else None
-        if total is None or not _adds_a_pair(view, total) or view.uses[node.input[0]] > 1:
-            continue
-        given = view.constants.get(node.input[-1])
-        if given is None:
-            continue
-        if node.op_type == "Squeeze" and given.tolist() == [1]:
-            flat = view.add("ReduceSum", *total.input, keepdims=0)
-            view.rename(node, flat)
-        elif node.op_type == "Add" and given.size == 1 and _keeps_zeros(given):
-            added = given.reshape(1, 1)
-            view.rename(node, view.add("Gemm", total.input[0], np.ones((_PAIR, 1)), added))
+    """Add a constant in the same node, or drop the axis there, for all that take the sum."""
+    takers: dict[str, list[onnx.NodeProto]] = {}
+    for node in view.nodes.values():
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    for total in list(view.nodes.values()):
+        taken = takers.get(total.output[0], [])
+        is_whole = len(taken) == view.uses.get(total.output[0])
+        if _adds_a_pair(view, total) and is_whole and all(_ends(view, node) for node in taken):
+            for node in taken:
+                _end(view, total, node)
 
 
 def _adds_a_pair(view: View, total: onnx.NodeProto) -> bool:
-    axes = view.constants.get(total.input[-1])
+    axes = view.constants.get(total.input[-1]) if total.op_type == "ReduceSum" else None
     return (
         axes is not None
         and axes.tolist() == [1]
@@ -46,6 +43,26 @@ def _adds_a_pair(view: View, total: onnx.NodeProto) -> bool:
     )
 
 
-def _keeps_zeros(added: NDArray[np.generic]) -> bool:
-    """Whether a sum with a zero of either sign is the same."""
-    return bool((added != 0).all() or not np.signbit(added).any())
+def _ends(view: View, node: onnx.NodeProto) -> bool:
+    """Whether a node drops the axis of the sum, or adds a number that keeps a sum of zeros."""
+    if node.op_type == "Squeeze":
+        axes = view.constants.get(node.input[1])
+        return axes is not None and axes.tolist() == [1]
+    added = _added(view, node)
+    return added is not None and bool((added != 0).all() or not np.signbit(added).any())
+
+
+def _end(view: View, total: onnx.NodeProto, node: onnx.NodeProto) -> None:
+    added = _added(view, node)
+    if added is None:
+        view.rename(node, view.add("ReduceSum", *total.input, keepdims=0))
+    else:
+        view.rename(node, view.add("Gemm", total.input[0], np.ones((_PAIR, 1)), added))
+
+
+def _added(view: View, node: onnx.NodeProto) -> NDArray[np.generic] | None:
+    """Give the number that a node adds to the sum, (1, 1), None where it does not."""
+    number = view.constants.get(node.input[-1])
+    if node.op_type not in {"Add", "Sub"} or number is None or number.size != 1:
+        return None
+    return (np.negative(number) if node.op_type == "Sub" else number).reshape(1, 1)
