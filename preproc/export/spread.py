@@ -32,6 +32,10 @@ NUDGE: Final = 2.0**-50
 `AGREEMENT`, or a label at all, the row stands on an edge and rounding decides for it."""
 NUDGES: Final = 4
 """Draws of directions, each with its opposite: in one draw the moves of two features may cancel."""
+SUMMANDS: Final = 16
+"""Numbers of a row whose sum is moved further by `NUDGE` than by rounding. With more of them errors
+grow faster than moves, by the root of their count, and so does the nudge: N. Higham, "Accuracy and
+Stability of Numerical Algorithms", section 2.8."""
 AGREEMENT: Final = 1e-6
 """Share of a row's largest magnitude up to which scikit-learn counts as agreeing with itself."""
 
@@ -70,13 +74,24 @@ class Spread:
 def nudged_rows(
     session: Session, rows: Mapping[str, NDArray[Any]], nudge: float = NUDGE
 ) -> list[Columns]:
-    """Move every number by a share of itself, up or down, where no rule then refuses the row."""
+    """Move every number by a share of itself, up or down, where no rule then refuses the row.
+
+    Parameters
+    ----------
+    session
+        The graph, which says what is refused.
+    rows
+        Column → array (n, width).
+    nudge
+        The share, of rows of up to `SUMMANDS` numbers.
+    """
     draw = np.random.default_rng(0)
     names = [
         column.name
         for column in session.signature.columns
         if column.dtype.startswith("float") and not column.is_whole
     ]
+    nudge *= max(1.0, sum(rows[name].shape[1] for name in names) / SUMMANDS) ** 0.5
     batches = []
     for at in range(2 * NUDGES if names else 0):
         if at % 2 == 0:
