@@ -1,17 +1,15 @@
 """Products with constant matrices, in the order in which numpy, scipy or BLAS sum them.
 
-Dense products are BLAS's: their order depends on the shape of the batch, so scikit-learn is not
-equal to itself there. ``MatMul`` gives a row the same bits in any batch with one thread. Up to
-`BLOCK` summands go one after the other with fused multiply-add, in ``MatMul`` as in OpenBLAS's
-routine for a batch on processors with 256-bit registers; more go block by block, in its order.
-Both hold for up to 32 columns: for more, ``MatMul`` begins anew every 128 summands. Products of a
-sparse matrix are scipy's: one stored element after the other, which ``CumSum`` repeats to the bit.
-The zeros that scipy skips change no bit.
+Dense products are BLAS's: their order depends on the shape of the batch and on the processor, so
+scikit-learn is not equal to itself there. ``MatMul`` is one node for rows of any length, and gives
+a row the same bits in any batch with one thread. With up to 32 columns it adds 256 summands or more
+one after the other with fused multiply-add, as OpenBLAS does for a batch by 256-bit registers;
+longer rows both cut, but not at the same places. Products of a sparse matrix are scipy's: one
+stored element after the other, which ``CumSum`` repeats to the bit. The zeros that scipy skips
+change no bit.
 """
 
 from collections.abc import Sequence
-from functools import partial, reduce
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +19,6 @@ from preproc.export.scope import Scope
 from preproc.export.table import MAX_FLOAT, Block, Decided, Feature
 from preproc.graph import exponential, ordered_sum, paired_sum
 
-BLOCK: Final = 256
-"""Summands that BLAS adds in one go; what they come to is added to that of those before."""
-_ALIKE: Final = range(17, 33)
-"""Columns for which ``MatMul`` does the same: its blocks are longer for fewer, shorter for more."""
 MAX_CELLS: Final = 2048
 """Products a row that a sparse product holds at once."""
 _MARGIN: Final = 1 + 1e-9
@@ -38,7 +32,7 @@ def product(scope: Scope, value: str, weights: Matrix, *, is_sparse: bool = Fals
     weights = np.ascontiguousarray(weights, np.float64)
     if is_sparse:
         return _ordered_product(scope, value, weights)
-    return _dense_product(scope, value, weights)
+    return scope.op("MatMul", value, weights)
 
 
 def summands(scope: Scope, value: str, *factors: Matrix) -> str:
@@ -51,51 +45,6 @@ def summands(scope: Scope, value: str, *factors: Matrix) -> str:
     for weights in factors:
         sums = product(scope, sums, np.abs(weights))
     return sums
-
-
-def columns_of(scope: Scope, value: str, start: int, stop: int, count: int) -> str:
-    """Take some neighbouring columns of `count`; all are the value itself."""
-    if stop - start == count:
-        return value
-    return scope.op("Slice", value, np.array([start]), np.array([stop]), np.array([1]))
-
-
-def _dense_product(scope: Scope, value: str, weights: Matrix) -> str:
-    """Multiply whole blocks, then what is left: nodes do not grow with blocks.
-
-    Where ``MatMul`` has other blocks, they are multiplied side by side.
-    """
-    count = len(weights)
-    if count <= BLOCK:
-        return scope.op("MatMul", value, weights)
-    cuts = _cuts(count)
-    if weights.shape[1] in _ALIKE:
-        cuts = [0, *(cuts[1:] or cuts)]
-    sums = []
-    if blocks := cuts[0] // BLOCK:
-        whole = columns_of(scope, value, 0, cuts[0], count)
-        whole = scope.op("Reshape", whole, np.array([0, blocks, BLOCK]))
-        whole = scope.op("Transpose", whole, perm=[1, 0, 2])
-        parts = scope.op("MatMul", whole, weights[: cuts[0]].reshape(blocks, BLOCK, -1))
-        # Over the first axis the runtime adds whole parts, one after the other.
-        sums = [scope.op("ReduceSum", parts, np.array([0]), keepdims=0)]
-    for start, stop in pairwise(cuts):
-        part = columns_of(scope, value, start, stop, count)
-        sums.append(scope.op("MatMul", part, weights[start:stop]))
-    return reduce(partial(scope.op, "Add"), sums)
-
-
-def _cuts(count: int) -> list[int]:
-    """Tell where BLAS cuts so many summands, more than a block, first behind all whole blocks.
-
-    What is more than one block and less than two is halved, in steps of four.
-    """
-    rest = count % BLOCK
-    if not rest:
-        return [count]
-    start = count - rest - BLOCK
-    half = (BLOCK + rest) // 2
-    return [start, start + half + -half % 4, count]
 
 
 def _ordered_product(scope: Scope, value: str, weights: Matrix) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.export.converters.products import columns_of, product
+from preproc.export.converters.products import product
 from preproc.export.scope import Scope
 
 _LANES: Final = 4
@@ -103,7 +103,7 @@ def _of_finite_lanes(scope: Scope, value: str, weights: NDArray[np.float64], cou
     half: of the lanes and blocks that it adds, only two of one block are not zero.
     """
     blocks = -(-len(weights) // _BLOCK)
-    lanes = _lanes_of(scope, columns_of(scope, value, 0, len(weights), count), len(weights))
+    lanes = _lanes_of(scope, _columns_of(scope, value, 0, len(weights), count), len(weights))
     at = np.arange(len(weights))
     halves = np.zeros((_LANES, len(weights) // _LANES, 2 * blocks))
     halves[at % _LANES, at // _LANES, at // _BLOCK * 2 + at % 2] = weights
@@ -113,6 +113,13 @@ def _of_finite_lanes(scope: Scope, value: str, weights: NDArray[np.float64], cou
     pairs = scope.op("Reshape", sums, np.array([0, blocks, 2]))
     sums = scope.op("ReduceSum", pairs, np.array([2]), keepdims=0)
     return scope.op("MatMul", sums, np.ones((blocks, 1)))
+
+
+def _columns_of(scope: Scope, value: str, start: int, stop: int, count: int) -> str:
+    """Take some neighbouring columns of `count`; all are the value itself."""
+    if stop - start == count:
+        return value
+    return scope.op("Slice", value, np.array([start]), np.array([stop]), np.array([1]))
 
 
 def _lanes_of(scope: Scope, value: str, count: int) -> str:
@@ -128,7 +135,7 @@ def _of_lanes(scope: Scope, value: str, weights: NDArray[np.float64], count: int
     """
     cuts = sorted({0, len(weights) - len(weights) % _BLOCK, len(weights)})
     sums = [
-        _of_blocks(scope, columns_of(scope, value, *part, count), weights[slice(*part)])
+        _of_blocks(scope, _columns_of(scope, value, *part, count), weights[slice(*part)])
         for part in pairwise(cuts)
     ]
     return scope.op("Add", *sums) if len(sums) > 1 else sums[0]
