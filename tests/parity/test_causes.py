@@ -10,6 +10,7 @@ from preproc import Artifact, ParityError
 from preproc.parity import Recording, explain, record
 from preproc.parity.causes import differences
 from preproc.vectors import fingerprint
+from tests.processor import HAS_OWN_POWERS
 
 CPU = "onnxruntime-cpu"
 
@@ -42,7 +43,9 @@ def test_threads_are_the_cause_where_one_thread_keeps_the_bits(recording: Record
         assert one.is_shown
         assert [str(cause) for cause in one.causes] == ["threads: threads was 1, is 2"]
         assert "real/scores" in one.outputs
-    assert all(one.setting.threads == 2 for one in found.moved)
+    others = [one for one in found.moved if one.setting.threads != 2]
+    assert all(one.setting.backend == "reference" and one.is_shown for one in others)
+    assert HAS_OWN_POWERS or not others
 
 
 def test_the_provider_is_the_cause_where_another_keeps_the_bits(recording: Recording) -> None:
@@ -55,7 +58,8 @@ def test_the_provider_is_the_cause_where_another_keeps_the_bits(recording: Recor
     (one,) = [one for one in found.moved if one.setting.backend == "reference"]
     assert one.is_shown
     assert str(one.causes[0]) == "provider: backend was onnxruntime-cpu, is reference"
-    assert one.outputs == ("real/scores",)
+    assert "real/scores" in one.outputs
+    assert HAS_OWN_POWERS or one.outputs == ("real/scores",)
 
 
 def test_versions_and_features_that_changed_are_listed_where_no_experiment_tells(
