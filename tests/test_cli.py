@@ -206,7 +206,7 @@ def test_a_breach_is_bisected_and_the_self_test_sees_every_fault(
     assert guilty in done.stdout
     honest = CliRunner().invoke(app, ["parity", str(boosting_artifact.path), "--self-test"])
     assert honest.exit_code == 0
-    assert honest.stdout.count(" seen") == 8
+    assert honest.stdout.count(" seen") in {8, 9}  # one needs a processor that has bfloat16
     assert "missed" not in honest.stdout
 
 

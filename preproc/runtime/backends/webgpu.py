@@ -29,6 +29,8 @@ NAME: Final = "webgpu"
 PROVIDER: Final = "WebGpuExecutionProvider"
 SOFTWARE_GPU: Final = "PREPROC_SOFTWARE_GPU"
 OPTIONS: Final = {"enableInt64": "1"}
+_ALLOWED: Final = "ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER"
+"""The plugin's own permission, which it reads when it is registered."""
 
 
 def check_presence() -> None:
@@ -59,9 +61,10 @@ def open_executor(model: Model, *, half: Half = "whole") -> OrtExecutor:
 
 def _device() -> Any:
     software = os.environ.get(SOFTWARE_GPU)
+    os.environ.pop(_ALLOWED, None)  # of a parent, which had a permission of its own
     if software:
         vulkan.use_driver(Path(software))
-        os.environ["ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER"] = "1"  # read when it is registered
+        os.environ[_ALLOWED] = "1"
     _register()
     found = [device for device in onnxruntime.get_ep_devices() if device.ep_name == PROVIDER]
     adapters = vulkan.adapters()
