@@ -1,5 +1,6 @@
 """Kernel ridge regression: a kernel to the training rows, then one product."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from preproc.export.converters.kernel import (
     pairwise_kernel,
     refuse_negative,
 )
-from preproc.export.converters.products import limits_of
+from preproc.export.converters.products import limits_of, summands
 from preproc.export.converters.training_rows import Matrix, checked_rows
 from preproc.export.converters.vector_product import dense_product
 from preproc.export.scope import Scope
@@ -35,13 +36,14 @@ def kernel_ridge(scope: Scope, fitted: Any, table: Table) -> tuple[Answer, ...]:
     kernel, limits, decided = _kernel(scope, fitted, block)
     value = dense_product(scope, kernel, weights)
     decided = least_certain(block.decided, decided, "blas")
-    scale = 0.0
+    width = duals.shape[1] if duals.ndim > 1 else None
+    if width is None:
+        value = scope.op("Squeeze", value, np.array([1]))
     if (limits <= 2.0).all():  # noqa: PLR2004  # kernels that are shares, whatever the row
         scale = float((limits @ np.abs(weights)).max())
-    if duals.ndim > 1:
-        return (prediction_answer(value, decided, width=duals.shape[1], scale=scale),)
-    value = scope.op("Squeeze", value, np.array([1]))
-    return (prediction_answer(value, decided, scale=scale),)
+        return (prediction_answer(value, decided, width=width, scale=scale),)
+    answer = prediction_answer(value, decided, width=width)
+    return (replace(answer, summed=summands(scope, kernel, weights)),)
 
 
 def _kernel(scope: Scope, fitted: Any, block: Block) -> tuple[str, Matrix, Decided]:
