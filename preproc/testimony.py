@@ -98,5 +98,16 @@ class Witness(Protocol):
     ) -> NDArray[np.bool_]:
         """Mark rows whose answer, `want`, rounding decides, (n,)."""
 
+    def is_continued(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        want: Mapping[str, NDArray[Any]],
+        served: Mapping[str, NDArray[Any]],
+    ) -> NDArray[np.bool_]:
+        """Mark rows, (n,), where the witness comes from the graph's own last bits to the answer.
+
+        `want` and `served` are output → what the witness says, and what was served.
+        """
+
     def diverge(self, inputs: Mapping[str, NDArray[Any]]) -> Divergence | None:
         """Find where the graph leaves the witness on some rows; None where that cannot be told."""

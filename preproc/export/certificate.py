@@ -143,10 +143,16 @@ def summary_of(name: str, certificate: Mapping[str, Any]) -> str:
     ]
     doubtful = sum(entry["rows"] for entry in certificate.get("doubtful", ()))
     left_out = sum(certificate.get("left_out", {}).values())
+    continued = sum(certificate.get("continued", {}).values())
     if doubtful or left_out:
         lines.append(
             f"  not compared: {counted(doubtful, 'row')} that scikit-learn answers by chance, "
             f"{left_out} on which it does not agree with itself"
+        )
+    if continued:
+        lines.append(
+            f"  proved step by step, not golden: {counted(continued, 'row')} where a step jumps "
+            "for the last bits of one before it"
         )
     width = max(len(output) for output in certificate["outputs"])
     for output, found in certificate["outputs"].items():

@@ -87,7 +87,7 @@ class Oracle:
             # Unknown categories and dropped columns warn; here they are the subject.
             warnings.simplefilter("ignore", UserWarning)
             result = getattr(self.pipeline, METHODS[role])(data)
-        answer = _dense(result[int(target)] if target else result)
+        answer = dense(result[int(target)] if target else result)
         return tokens_of(answer) if answer.dtype == object else answer
 
     def transformed(
@@ -110,16 +110,40 @@ class Oracle:
             Path → dense array (n, width), for the steps that were called.
         """
         seen: dict[str, NDArray[Any]] = {}
+
+        def keep(path: str, given: Any) -> Any:
+            seen[path] = dense(given).copy()
+            return given
+
+        self.answer_by_way_of(keep, columns, steps, key)
+        return seen
+
+    def answer_by_way_of(
+        self,
+        turn: Callable[[str, Any], Any],
+        columns: Mapping[str, NDArray[Any]],
+        steps: Mapping[str, Any],
+        key: str,
+    ) -> NDArray[Any]:
+        """Ask for one output of a batch while steps give onward what is made of their answers.
+
+        Parameters
+        ----------
+        turn
+            Path of a step, what its ``transform`` gave → what the pipeline goes on with; it may
+            be called by several threads.
+        columns, steps, key
+            As for `transformed`.
+        """
         watched = {path: step for path, step in steps.items() if "transform" not in vars(step)}
         try:
             for path, step in watched.items():
-                step.transform = _watcher(step.transform, path, seen)
+                step.transform = _watcher(step.transform, path, turn)
             with joblib.parallel_config(backend="threading"):
-                self.answer(columns, key)
+                return self.answer(columns, key)
         finally:
             for step in watched.values():
                 vars(step).pop("transform", None)
-        return seen
 
     def refusal(self, data: Any, key: str) -> str | None:
         """Tell how scikit-learn refuses data of training's kind, None where it answers."""
@@ -191,17 +215,15 @@ def _renamed(rebuilt: Any, like: Any, names: Sequence[Any]) -> Any:
 
 
 def _watcher(
-    transform: Callable[..., Any], path: str, seen: dict[str, NDArray[Any]]
+    transform: Callable[..., Any], path: str, turn: Callable[[str, Any], Any]
 ) -> Callable[..., Any]:
     def watched(*args: Any, **kwargs: Any) -> Any:
-        result = transform(*args, **kwargs)
-        seen[path] = _dense(result).copy()
-        return result
+        return turn(path, transform(*args, **kwargs))
 
     return watched
 
 
-def _dense(result: Any) -> NDArray[Any]:
+def dense(result: Any) -> NDArray[Any]:
     """Turn what scikit-learn gives into one array; text as object."""
     if hasattr(result, "toarray"):
         result = result.toarray()

@@ -4,14 +4,14 @@ The graph says which rows it refuses; scikit-learn must refuse each of them, one
 answer all the others. Neither side is believed without the other.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preproc.compare import Tolerance, breaches
+from preproc.compare import Tolerance
 from preproc.errors import ProofError
 from preproc.export.answers import Answer, as_output
 from preproc.export.batches import Columns, joined, rows_of
@@ -19,26 +19,25 @@ from preproc.export.candidates import candidates_of
 from preproc.export.certificate import cancelling_rows, certificate_of, tolerance_of
 from preproc.export.crossings import Probe
 from preproc.export.dispatch import under_other_dispatch
+from preproc.export.omissions import kept_sets, shaky_outputs
+from preproc.export.onward import Trail, trail_of
 from preproc.export.oracle import Oracle
 from preproc.export.profiling import profile_of
 from preproc.export.ranges import ranges_of
 from preproc.export.sampling import check_round_trip, sample_rows
 from preproc.export.scope import Step
-from preproc.export.spread import Spread, jumping_rows, nudged_rows, spreads_of
+from preproc.export.spread import nudged_rows, spreads_of
 from preproc.export.stepping import step_answers
 from preproc.graph import Doubt
 from preproc.runtime import Session, Verdict, judge, replay
 from preproc.signature import ROW_ERROR, Output
-from preproc.vectors import StepAnswer, VectorSet, fingerprint, without_rows
+from preproc.vectors import StepAnswer, VectorSet, fingerprint
 
 REAL_ROWS: Final = 512
 PROFILE_ROWS: Final = 20_000
 MAX_REFUSED_CELLS: Final = 10_000
 """Cells of the refused rows that are kept, and asked of scikit-learn one by one; of each rule there
 is a row in any case."""
-MAX_EXCUSED: Final = 0.01
-"""Share of the rows of a set that may lie beyond the bound because they stand on an edge. Data of
-whole numbers can stand on edges row after row; a wrong graph must not hide behind that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,9 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         output.name: tolerance_of(answer, spreads.get(output.name))
         for answer, output in evidence.outputs
     }
-    proved = _decided(evidence, sets, spreads, bounds, shaky)
+    trail = _trail(evidence, steps)
+    kept = kept_sets(evidence, sets, spreads, bounds, shaky, trail)
+    proved = kept.sets
     answers = {vectors.name: replay(evidence.session, vectors) for vectors in proved}
     verdicts = _judged(proved, answers, bounds)
     extra = {"refusals": refusals, "doubtful": doubtful, "shaky": shaky, "seed": evidence.seed}
@@ -142,12 +143,15 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         name: {output: fingerprint(values) for output, values in of_set.items()}
         for name, of_set in answers.items()
     }
-    extra["left_out"] = {
-        vectors.name: vectors.rows - sum(p.rows for p in proved if p.name == vectors.name)
-        for vectors in sets
-    }
+    extra |= {"left_out": kept.left_out, "continued": kept.continued}
     certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
     return Proof(proved, steps, certificate, _profile(evidence, data, sample, target))
+
+
+def _trail(evidence: Evidence, steps: Sequence[StepAnswer]) -> Trail:
+    """Say how scikit-learn goes on from this graph."""
+    fitted = {step.path: step.fitted for step in evidence.steps if step.given is not None}
+    return trail_of(evidence.oracle, steps, fitted.get, lambda rows, _: evidence.probe.run(rows))
 
 
 def _sort_out(
@@ -292,77 +296,6 @@ def _one_a_rule_first(row_error: NDArray[np.int32], most: int) -> NDArray[np.int
     room = max(most - len(first), 0)
     spaced = others[np.linspace(0, len(others) - 1, min(room, len(others))).astype(int)]
     return np.sort(np.concatenate([first, spaced]))
-
-
-def _decided(
-    evidence: Evidence,
-    sets: Sequence[VectorSet],
-    spreads: Mapping[str, Spread],
-    bounds: Mapping[str, Tolerance],
-    shaky: Collection[str],
-) -> tuple[VectorSet, ...]:
-    """Leave out the rows on which scikit-learn does not agree with itself.
-
-    A row whose answer jumps when its numbers move by a rounding is left out only where the graph
-    took the other side of the edge.
-    """
-    kept = []
-    for vectors in sets:
-        undecided = undecided_rows(vectors.name, spreads.values())
-        left_out = undecided | _on_edges(evidence, vectors, bounds, shaky, undecided)
-        excused = len(left_out) - len(undecided)
-        if excused > max(1, MAX_EXCUSED * vectors.rows):
-            raise ProofError(
-                "",
-                f"vectors {vectors.name!r}: {excused} of {vectors.rows} rows lie beyond the bound "
-                "on the other side of an edge, more than rounding explains",
-            )
-        decided = without_rows(vectors, sorted(left_out))
-        if not decided.rows and vectors.name == "real":
-            raise ProofError("", "scikit-learn does not agree with itself on any real row")
-        kept += [decided] if decided.rows else []
-    return tuple(kept)
-
-
-def _on_edges(
-    evidence: Evidence,
-    vectors: VectorSet,
-    bounds: Mapping[str, Tolerance],
-    shaky: Collection[str],
-    undecided: Collection[int],
-) -> set[int]:
-    """Find rows beyond a bound on which scikit-learn would jump as well."""
-    found: set[int] = set()
-    outputs = [output for _, output in evidence.outputs if output.name in shaky]
-    got = replay(evidence.session, vectors) if outputs and vectors.name != "refused" else {}
-    for output in outputs if got else ():
-        want = vectors.answers[output.name]
-        beyond = breaches(want, got[output.name], bounds[output.name]).reshape(vectors.rows, -1)
-        at = np.setdiff1d(np.flatnonzero(beyond.any(axis=1)), list(undecided))
-        if at.size:
-            rows = rows_of(vectors.inputs, at)
-            jumps = jumping_rows(evidence.oracle, evidence.session, output, rows, want[at])
-            found |= set(at[jumps].tolist())
-    return found
-
-
-def undecided_rows(vectors: str, spreads: Collection[Spread]) -> set[int]:
-    """Positions of the rows of a set on which scikit-learn does not agree with itself."""
-    return {row for spread in spreads for row in spread.undecided.get(vectors, ())}
-
-
-def shaky_outputs(outputs: Sequence[tuple[Answer, Output]], steps: Sequence[Step]) -> list[str]:
-    """Names of the outputs that jump where rounding decides.
-
-    A label does where its score is rounded; anything does where a step takes rounded numbers,
-    which may be a tree.
-    """
-    is_rounded = any(block.decided != "ieee" for step in steps for block in step.taken.blocks)
-    return [
-        output.name
-        for answer, output in outputs
-        if answer.decided != "ieee" and (output.role == "label" or is_rounded)
-    ]
 
 
 def _judged(

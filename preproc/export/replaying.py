@@ -12,16 +12,18 @@ import onnx
 from numpy.typing import NDArray
 
 from preproc.artifact import Artifact
-from preproc.compare import BITWISE, Tolerance, breaches
+from preproc.compare import BITWISE, breaches
 from preproc.errors import CheckError, PreprocError
 from preproc.export.answers import as_output
 from preproc.export.batches import rows_of
-from preproc.export.diverging import first_divergence
+from preproc.export.diverging import find_step, first_divergence
+from preproc.export.onward import continued_rows, trail_of
 from preproc.export.oracle import Oracle
 from preproc.export.spread import jumping_rows
 from preproc.runtime.building import session_of
 from preproc.runtime.feeding import unit_of
 from preproc.runtime.gate import tolerances_of
+from preproc.runtime.inner import inner_values
 from preproc.signature import ROW_ERROR, TEXT, Column, Output, Signature
 from preproc.testimony import Divergence, Testimony
 from preproc.vectors import VectorSet
@@ -54,6 +56,7 @@ class PipelineWitness:
         self._pipeline = pipeline
         like = like_of(self._signature, kind) if data is None else data
         self._oracle = Oracle(pipeline, like, self._signature)
+        self._bounds = tolerances_of(artifact.certificate)
         self._session = session_of(artifact.contract, onnx.ModelProto.FromString(artifact.model))
 
     def __enter__(self) -> Self:
@@ -70,11 +73,10 @@ class PipelineWitness:
         CheckError
             At the first row on which it disagrees, or when there are no rows.
         """
-        bounds = tolerances_of(self._artifact.certificate)
         rows = 0
         for vectors in self._artifact.vectors:
             try:
-                self._prove(vectors, bounds)
+                self._prove(vectors)
             except PreprocError:
                 raise
             except Exception as error:  # a foreign pipeline fails in its own ways
@@ -117,6 +119,25 @@ class PipelineWitness:
             return np.zeros(len(want), bool)
         return jumping_rows(self._oracle, self._session, output, dict(inputs), want)
 
+    def is_continued(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        want: Mapping[str, NDArray[Any]],
+        served: Mapping[str, NDArray[Any]],
+    ) -> NDArray[np.bool_]:
+        """Mark rows in which the pipeline goes on from the graph's last bits to what was served.
+
+        The graph is computed here. Steps inside of models are found where the artifact's paths
+        lead to them; elsewhere nothing is excused.
+        """
+        trail = trail_of(
+            self._oracle,
+            self._artifact.steps,
+            lambda path: find_step(self._pipeline, path),
+            lambda rows, steps: inner_values(self._artifact, steps, rows),
+        )
+        return continued_rows(trail, dict(inputs), want, served, self._bounds)
+
     def diverge(self, inputs: Mapping[str, NDArray[Any]]) -> Divergence:
         """Find the first step at which the graph, computed here, leaves the pipeline.
 
@@ -127,7 +148,7 @@ class PipelineWitness:
         """
         return first_divergence(self._pipeline, self._artifact, self._oracle, inputs)
 
-    def _prove(self, vectors: VectorSet, bounds: Mapping[str, Tolerance]) -> None:
+    def _prove(self, vectors: VectorSet) -> None:
         is_refused = vectors.answers[ROW_ERROR] != 0
         said = self.ask(vectors.inputs, is_refused)
         ours = [rule.number for rule in self._signature.rules if rule.origin == "contract"]
@@ -139,7 +160,9 @@ class PipelineWitness:
         answered = np.flatnonzero(~is_refused)
         for output in self._signature.outputs if answered.size else ():
             want, got = vectors.answers[output.name][answered], said.answers[output.name][answered]
-            beyond = breaches(want, got, bounds.get(output.name, BITWISE)).reshape(len(want), -1)
+            beyond = breaches(want, got, self._bounds.get(output.name, BITWISE)).reshape(
+                len(want), -1
+            )
             if beyond.any():
                 at = int(np.flatnonzero(beyond.any(axis=1))[0])
                 problem = (

@@ -66,7 +66,7 @@ class Pairing:
         self.witness = witness
         self.counters = counters_of(signature.outputs, tolerances)
         self.ours = [rule.number for rule in signature.rules if rule.origin == "contract"]
-        self.rows = self.turned_away = self.unasked = self.undecided = 0
+        self.rows = self.turned_away = self.unasked = self.undecided = self.continued = 0
         self.unreplayable: Counter[str] = Counter()
         self.dropped: set[str] = set()
         self.refusals: Counter[str] = Counter()
@@ -94,9 +94,10 @@ class Pairing:
         self.unasked += int((~is_asked).sum())
         refused = is_asked & (said.is_refused != is_refused)
         both = np.flatnonzero(is_asked & ~said.is_refused & ~is_refused)
-        wrong, undecided = self._compare(rows, said, both)
+        wrong, undecided, continued = self._compare(rows, said, both)
         self.undecided += int(undecided.sum())
-        compared = is_asked & ~undecided
+        self.continued += int(continued.sum())
+        compared = is_asked & ~undecided & ~continued
         self.rows += int(compared.sum())
         self.refusals["only served"] += int((refused & is_refused).sum())
         self.refusals["only witness"] += int((refused & ~is_refused).sum())
@@ -108,10 +109,16 @@ class Pairing:
 
     def _compare(
         self, rows: Rows, said: Testimony, both: NDArray[np.int64]
-    ) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_]]:
-        """Compare the rows that both sides answer; output → rows beyond its bound."""
+    ) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Compare the rows that both sides answer.
+
+        Returns
+        -------
+        tuple
+            Output → rows beyond its bound; rows of which rounding decides; rows in which the
+            witness goes on from the graph's last bits to what was served, which are neither.
+        """
         beyond: dict[str, NDArray[np.bool_]] = {}
-        excused: dict[str, NDArray[np.bool_]] = {}
         total = len(rows.own)
         used = []
         for counter in self.counters:
@@ -121,20 +128,37 @@ class Pairing:
             elif name in said.answers and both.size:
                 used.append(counter)
                 want, served = said.answers[name][both], rows.answers[name][both]
-                beyond[name], excused[name] = np.zeros(total, bool), np.zeros(total, bool)
+                beyond[name] = np.zeros(total, bool)
                 beyond[name][both] = counter.beyond(want, served)
-                excused[name] = self._excused(counter.output, rows, said, beyond[name])
+        continued = self._continued(rows, said, beyond)
+        excused: dict[str, NDArray[np.bool_]] = {}
+        for counter in used:
+            name = counter.output.name
+            beyond[name] &= ~continued
+            excused[name] = self._excused(counter.output, rows, said, beyond[name])
         undecided = np.zeros(total, bool)
         for marks in excused.values():
             undecided |= marks
         for name, marks in beyond.items():
             undecided &= ~marks | excused[name]
-        decided = both[~undecided[both]]
+        decided = both[~(undecided | continued)[both]]
         for counter in used:
             name = counter.output.name
             beyond[name] &= ~undecided
             counter.add(said.answers[name][decided], rows.answers[name][decided])
-        return beyond, undecided
+        return beyond, undecided, continued
+
+    def _continued(
+        self, rows: Rows, said: Testimony, beyond: Mapping[str, NDArray[np.bool_]]
+    ) -> NDArray[np.bool_]:
+        found = np.zeros(len(rows.own), bool)
+        at = np.flatnonzero(np.logical_or.reduce([found, *beyond.values()]))
+        if at.size:
+            inputs = {name: values[at] for name, values in rows.inputs.items()}
+            want = {name: said.answers[name][at] for name in beyond}
+            served = {name: rows.answers[name][at] for name in beyond}
+            found[at] = self.witness.is_continued(inputs, want, served)
+        return found
 
     def _excused(
         self, output: Output, rows: Rows, said: Testimony, beyond: NDArray[np.bool_]

@@ -39,9 +39,10 @@ class Replay:
         Rows of the log.
     rows
         Rows that were compared.
-    turned_away, unasked, undecided
+    turned_away, unasked, undecided, continued
         Rows that were not: the door let them not through; refused ones beyond how many are asked;
-        ones of which rounding decides.
+        ones of which rounding decides; ones in which the witness goes on from the graph's last
+        bits to what was served, each of them proved, so that any number may be.
     unreplayable
         Why rows cannot be replayed → how many.
     dropped_outputs
@@ -80,6 +81,7 @@ class Replay:
     turned_away: int
     unasked: int
     undecided: int
+    continued: int
     unreplayable: Mapping[str, int]
     dropped_outputs: tuple[str, ...]
     mismatched: int
@@ -176,6 +178,7 @@ def _replay(work: Pairing, part: Part, name: str, wanted_rate: float) -> Replay:
         turned_away=work.turned_away,
         unasked=work.unasked,
         undecided=work.undecided,
+        continued=work.continued,
         unreplayable=dict(work.unreplayable),
         dropped_outputs=tuple(sorted(work.dropped)),
         mismatched=work.mismatched,
@@ -210,5 +213,5 @@ def _why(work: Pairing, part: Part) -> str:
         return "; ".join(work.unreplayable)
     return (
         f"of {counted(part.rows, 'row')}: {work.turned_away} turned away at the door, "
-        f"{work.undecided} decided by rounding, {work.unasked} not asked"
+        f"{work.undecided + work.continued} decided by rounding, {work.unasked} not asked"
     )

@@ -86,6 +86,10 @@ def _left_out(found: Replay) -> Iterator[str]:
             "refused and not asked, beyond those that were or for the contract's own rules",
         ),
         (found.undecided, "decided by rounding: moved by a rounding, the witness itself jumps"),
+        (
+            found.continued,
+            "proved step by step: from the graph's last bits the witness comes to what was served",
+        ),
     ):
         if rows:
             yield f"left out: {counted(rows, 'row')} {why}"

@@ -63,6 +63,15 @@ class VersionWitness:
         """Excuse nothing: both versions are graphs, which round alike."""
         return np.zeros(len(want), bool)
 
+    def is_continued(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        _: Mapping[str, NDArray[Any]],
+        __: Mapping[str, NDArray[Any]],
+    ) -> NDArray[np.bool_]:
+        """Excuse nothing, for the same reason."""
+        return np.zeros(len(next(iter(inputs.values()))), bool)
+
     def diverge(self, inputs: Mapping[str, NDArray[Any]]) -> Divergence:
         """Find the first step of the version that served whose values differ in this one.
 
