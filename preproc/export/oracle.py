@@ -1,7 +1,8 @@
 """scikit-learn itself, asked on rows that are given as columns."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.pipeline import Pipeline
 from threadpoolctl import ThreadpoolController
 
 from preproc.runtime.feeding import frame_of, is_sparse, unit_of
@@ -61,6 +63,41 @@ class Oracle:
         """Ask for one output of a batch by its key; raises what scikit-learn raises."""
         return self.ask(self.native(columns), key)
 
+    def answers(
+        self, columns: Mapping[str, NDArray[Any]], keys: Sequence[str]
+    ) -> dict[str, NDArray[Any]]:
+        """Ask for outputs of a batch: one call a method, on data of its own, for all targets."""
+        methods = dict.fromkeys(map(_method_of, keys))
+        given = {method: _asked(self.pipeline, method, self.native(columns)) for method in methods}
+        return {key: _picked(given[_method_of(key)], key) for key in keys}
+
+    def answers_to_each(
+        self, batches: Callable[[], Iterable[Any]], keys: Sequence[str]
+    ) -> dict[str, list[NDArray[Any]]]:
+        """Ask for outputs of many batches, the steps before the model once for all outputs.
+
+        A Pipeline's ``predict`` and ``predict_proba`` differ in their last step alone. The steps
+        before it take most of the time of a row, so each batch goes through them once, where they
+        give an array, of which each method then gets a copy.
+
+        Parameters
+        ----------
+        batches
+            Gives data of training's kind, each time it is called anew: steps may change it.
+        keys
+            Of the outputs.
+
+        Returns
+        -------
+        dict
+            Key → answer to each batch.
+        """
+        methods = list(dict.fromkeys(map(_method_of, keys)))
+        given = _by_parts(self.pipeline, batches(), methods) if len(methods) > 1 else None
+        if given is None:
+            given = {m: [_asked(self.pipeline, m, data) for data in batches()] for m in methods}
+        return {key: [_picked(result, key) for result in given[_method_of(key)]] for key in keys}
+
     def singles(self, columns: Mapping[str, NDArray[Any]], size: int = 1) -> Iterator[Any]:
         """Build a batch once and give its rows one by one, or `size` by `size`, each for `ask`."""
         data = self.native(columns)
@@ -76,19 +113,7 @@ class Oracle:
 
     def ask(self, data: Any, key: str) -> NDArray[Any]:
         """Ask for one output of data of training's kind; dense result."""
-        role, _, target = key.partition("_")
-        # One OpenMP thread: it works row by row there, so the bits stay, and a busy machine
-        # does not turn each of hundreds of small calls into a wait for a second core.
-        with (
-            warnings.catch_warnings(),
-            np.errstate(all="ignore"),
-            _threads().limit(limits=1, user_api="openmp"),
-        ):
-            # Unknown categories and dropped columns warn; here they are the subject.
-            warnings.simplefilter("ignore", UserWarning)
-            result = getattr(self.pipeline, METHODS[role])(data)
-        answer = dense(result[int(target)] if target else result)
-        return tokens_of(answer) if answer.dtype == object else answer
+        return _picked(_asked(self.pipeline, _method_of(key), data), key)
 
     def transformed(
         self, columns: Mapping[str, NDArray[Any]], steps: Mapping[str, Any], key: str
@@ -179,6 +204,69 @@ class Oracle:
                 data[column.name] = times.astype("datetime64[us]").astype(object).tolist()
         schema = {name: like.schema[name] for name in flat}
         return nw.from_dict(data, schema=schema, backend=like.implementation).to_native()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Silence what is the subject here, and keep each question on one OpenMP thread.
+
+    OpenMP works row by row there, so the bits stay, and a busy machine does not turn each of
+    hundreds of small calls into a wait for a second core.
+    """
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        _threads().limit(limits=1, user_api="openmp"),
+    ):
+        # Unknown categories and dropped columns warn.
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _asked(fitted: Any, method: str, data: Any) -> Any:
+    with _quietly():
+        return getattr(fitted, method)(data)
+
+
+def _picked(result: Any, key: str) -> NDArray[Any]:
+    """Take one output, dense, out of what its method gave: all of it, or that of a target."""
+    _, _, target = key.partition("_")
+    answer = dense(result[int(target)] if target else result)
+    return tokens_of(answer) if answer.dtype == object else answer
+
+
+def _method_of(key: str) -> str:
+    return METHODS[key.partition("_")[0]]
+
+
+def _by_parts(
+    fitted: Any, batches: Iterable[Any], methods: Sequence[str]
+) -> dict[str, list[Any]] | None:
+    """Take batches through a Pipeline's steps before the last, then ask the last by each method.
+
+    Returns
+    -------
+    dict or None
+        Method → what it gave for each batch; None where the class is not scikit-learn's own
+        Pipeline, since another may do more on the way, or the steps give no array.
+    """
+    front: list[Any] = []
+    while type(fitted) is Pipeline:
+        *before, (_, fitted) = fitted.steps
+        front += [step for _, step in before if step is not None and step != "passthrough"]
+    if not front:
+        return None
+    given: dict[str, list[Any]] = {method: [] for method in methods}
+    for data in batches:
+        taken = data
+        for step in front:
+            taken = _asked(step, "transform", taken)
+        if type(taken) is not np.ndarray and not is_sparse(taken):
+            return None
+        for method in methods:
+            own = taken.copy(order="K") if isinstance(taken, np.ndarray) else taken.copy()
+            given[method].append(_asked(fitted, method, own))
+    return given
 
 
 @cache

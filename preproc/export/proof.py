@@ -114,8 +114,10 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
     uncertain = [output for answer, output in evidence.outputs if answer.decided != "ieee"]
     with under_other_dispatch(evidence.oracle, uncertain, accepted) as wait:
         # Steps first: of all that may differ further on, the first step that does is the cause.
-        steps = step_answers(evidence, _answered(evidence, "real", accepted["real"]))
-        sets = [_answered(evidence, name, rows) for name, rows in accepted.items()]
+        real_set = _answered(evidence, "real", accepted["real"])
+        steps = step_answers(evidence, real_set)
+        others = [item for item in accepted.items() if item[0] != "real"]
+        sets = [real_set, *(_answered(evidence, name, rows) for name, rows in others)]
         shaky = shaky_outputs(evidence.outputs, evidence.steps)
         edge_rows = accepted.get("boundary") if shaky else None
         nudges = {"boundary": nudged_rows(evidence.session, edge_rows)} if edge_rows else {}
@@ -228,26 +230,24 @@ def _scaled(evidence: Evidence, real: Columns) -> tuple[tuple[Answer, Output], .
 
 def _answered(evidence: Evidence, name: str, rows: Columns) -> VectorSet:
     """Ask scikit-learn for rows that the graph answers; it must answer them too."""
-    answers: dict[str, NDArray[Any]] = {}
-    for _, output in evidence.outputs:
-        try:
-            answer = evidence.oracle.answer(rows, output.key)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
-            raise _one_sided(evidence, name, rows, output, error) from error
-        answers[output.name] = as_output(output, answer)
+    outputs = [output for _, output in evidence.outputs]
+    try:
+        given = evidence.oracle.answers(rows, [output.key for output in outputs])
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise _one_sided(evidence, name, rows, error) from error
+    answers = {output.name: as_output(output, given[output.key]) for output in outputs}
     answers[ROW_ERROR] = np.zeros(len(next(iter(rows.values()))), np.int32)
     return VectorSet(name, rows, answers)
 
 
-def _one_sided(
-    evidence: Evidence, name: str, rows: Columns, output: Output, error: Exception
-) -> ProofError:
-    """Find the first row that scikit-learn alone refuses."""
+def _one_sided(evidence: Evidence, name: str, rows: Columns, error: Exception) -> ProofError:
+    """Find the first row that scikit-learn alone refuses, whatever it is asked for."""
+    oracle, keys = evidence.oracle, [output.key for _, output in evidence.outputs]
     low, high = 0, len(next(iter(rows.values())))
     while high - low > 1:
         middle = (low + high) // 2
         part = rows_of(rows, slice(low, middle))
-        is_first = evidence.oracle.refusal(evidence.oracle.native(part), output.key) is not None
+        is_first = any(oracle.refusal(oracle.native(part), key) is not None for key in keys)
         low, high = (low, middle) if is_first else (middle, high)
     row = {column: values[low].tolist() for column, values in rows.items()}
     return ProofError(

@@ -115,8 +115,8 @@ def jumping_rows(
 ) -> NDArray[np.bool_]:
     """Mark the rows to which scikit-learn gives another answer when they move by a rounding."""
     found = np.zeros(len(want), bool)
-    for near in nudged_rows(session, rows):
-        moved = as_output(output, oracle.answer(near, output.key))
+    (answers,) = _moved(oracle, [output], nudged_rows(session, rows))
+    for moved in answers:
         found |= shares_of(output, want, moved) > AGREEMENT
     return found
 
@@ -157,18 +157,22 @@ def spreads_of(
     """
     answered = [vectors for vectors in sets if vectors.name != "refused"]
     pairs: dict[str, list[_Pair]] = {output.name: [] for output in outputs}
-    for output in outputs:
-        for vectors in answered:
+    few, more = _fewer(SINGLE_ROWS, oracle), _fewer(PART_ROWS, oracle)
+    for vectors in answered:
+        asked = [(outputs, few, 1)]
+        if vectors.name == "real":
+            asked.append(([output for output in outputs if output.name in summed], more, PART))
+        for some, count, size in asked:
+            parts = _in_parts(oracle, some, vectors, count, size)
+            for output, part in zip(some, parts, strict=True):
+                want = vectors.answers[output.name][: len(part)]
+                pairs[output.name].append(_Pair(vectors.name, want, part))
+        jumpy = [output for output in outputs if output.name in shaky]
+        nudged = nudges.get(vectors.name, ()) if jumpy else ()
+        answers = _moved(oracle, jumpy, nudged)
+        for output, moved in zip(jumpy, answers, strict=True):
             want = vectors.answers[output.name]
-            asked = [(_fewer(SINGLE_ROWS, oracle), 1)]
-            if output.name in summed and vectors.name == "real":
-                asked.append((_fewer(PART_ROWS, oracle), PART))
-            for count, size in asked:
-                part = _in_parts(oracle, output, vectors, count, size)
-                pairs[output.name].append(_Pair(vectors.name, want[: len(part)], part))
-            for near in nudges.get(vectors.name, ()) if output.name in shaky else ():
-                moved = as_output(output, oracle.answer(near, output.key))
-                pairs[output.name].append(_Pair(vectors.name, want, moved, is_moved=True))
+            pairs[output.name] += [_Pair(vectors.name, want, one, is_moved=True) for one in moved]
     others = wait()
     for name, at in others.answers:
         want = next(vectors.answers[name] for vectors in answered if vectors.name == at)
@@ -239,11 +243,25 @@ def _fewer(rows: int, oracle: Oracle) -> int:
 
 
 def _in_parts(
-    oracle: Oracle, output: Output, vectors: VectorSet, count: int, size: int
-) -> NDArray[Any]:
+    oracle: Oracle, outputs: Sequence[Output], vectors: VectorSet, count: int, size: int
+) -> list[NDArray[Any]]:
     """Ask for the first rows of a set, `size` by `size`: BLAS sums every shape in its own way."""
     rows = rows_of(vectors.inputs, slice(0, count))
-    answers = [as_output(output, oracle.ask(one, output.key)) for one in oracle.singles(rows, size)]
-    # Some transformers give one row as a flat array.
-    shape = vectors.answers[output.name][:1].shape
-    return np.concatenate([answer.reshape(-1, *shape[1:]) for answer in answers])
+    keys = [output.key for output in outputs]
+    answers = oracle.answers_to_each(lambda: oracle.singles(rows, size), keys)
+    found = []
+    for output in outputs:
+        # Some transformers give one row as a flat array.
+        shape = vectors.answers[output.name].shape
+        parts = [as_output(output, part).reshape(-1, *shape[1:]) for part in answers[output.key]]
+        found.append(np.concatenate(parts))
+    return found
+
+
+def _moved(
+    oracle: Oracle, outputs: Sequence[Output], nudged: Sequence[Columns]
+) -> list[list[NDArray[Any]]]:
+    """Ask for rows that were moved: of each output, the answers to each batch."""
+    keys = [output.key for output in outputs]
+    answers = oracle.answers_to_each(lambda: map(oracle.native, nudged), keys)
+    return [[as_output(output, one) for one in answers[output.key]] for output in outputs]
