@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from preproc.artifact import Artifact, read_contract, write_artifact
 from preproc.contract import Contract, Mode
-from preproc.errors import ArtifactError, ExportError
+from preproc.errors import ArtifactError, ExportError, PreprocError
 from preproc.export.batches import Columns
 from preproc.export.certificate import library_versions, summary_of
 from preproc.export.conversion import SEED, Graph, convert
@@ -139,8 +139,13 @@ def export_pipeline(
         label=label,
         wire=_wire_numbers(Path(repository) / name, graph.signature),
     )
-    checked = check_own_code(pipeline, X, y)
-    proof = proof_of(pipeline, X, y, graph, contract)
+    with check_own_code(pipeline, X, y) as wait:
+        try:
+            proof = proof_of(pipeline, X, y, graph, contract)
+        except PreprocError:
+            wait()  # where code of one's own answers otherwise elsewhere, that is the cause
+            raise
+        checked = wait()
     certificate = {**proof.certificate, "check": checked, "unused": list(graph.unused)}
     if mode == "fast":
         with session_of(contract, graph.model, mode="fast") as session:

@@ -1,7 +1,9 @@
 """Relations that hold of a step which answers row by row, and faults that break them."""
 
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,6 +139,21 @@ def test_a_world_that_was_not_tried_says_why(monkeypatch: pytest.MonkeyPatch) ->
     found, status = worlds.world_findings([_trial(transformer(CLEAN["ratio"]), people())])
     assert found == []
     assert status["wall clock"] == "not tried: install libfaketime or time-machine"
+
+
+def test_a_process_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = worlds._started
+
+    def seen(question: Path, world: worlds.World) -> Any:
+        started.append(start(question, world))
+        return started[-1]
+
+    monkeypatch.setattr(worlds, "_started", seen)
+    with worlds.begun([_trial(transformer(CLEAN["ratio"]), people())]):
+        pass
+    ((process, _),) = started
+    assert process.returncode == -signal.SIGKILL
 
 
 class Vanishing(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no types

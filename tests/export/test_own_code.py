@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 
-from preproc import Artifact, ExportError
-from preproc.export import export_pipeline
+from preproc import Artifact, ExportError, ProofError
+from preproc.export import export_pipeline, pipeline
 from tests.export.faulty import people
 
 NUMBERS = ["age", "visits"]
@@ -40,6 +42,37 @@ def test_the_order_of_a_set_that_a_trace_takes_for_a_constant_refuses_the_export
     with pytest.raises(ExportError, match="step functiontransformer: hash seed: another seed of"):
         _exported(FunctionTransformer(salted), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@contextmanager
+def found_elsewhere(*_: Any) -> Iterator[Callable[[], dict[str, Any]]]:
+    """What another process says of code that a check finds wrong."""
+
+    def wait() -> dict[str, Any]:
+        raise ExportError("step", "another hour answers otherwise")
+
+    yield wait
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (found_elsewhere, "step step: another hour answers otherwise"),
+        (lambda *_: nullcontext(dict), "step .: row 3 differs"),
+    ],
+    ids=["found elsewhere", "nothing found"],
+)
+def test_where_code_answers_otherwise_elsewhere_no_row_that_differs_is_blamed(
+    check: Any, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def disproved(*_: Any) -> None:
+        raise ProofError("", "row 3 differs")
+
+    monkeypatch.setattr(pipeline, "check_own_code", check)
+    monkeypatch.setattr(pipeline, "proof_of", disproved)
+    with pytest.raises(ExportError) as caught:
+        _exported(StandardScaler(), tmp_path)
+    assert str(caught.value) == message
 
 
 def doubled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -304,7 +305,7 @@ def test_times_and_nullable_numbers_are_asked_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Moving clock and zone in processes of their own is slow, and tried elsewhere.
-    monkeypatch.setattr("preproc.export.pipeline.check_own_code", lambda *_: {})
+    monkeypatch.setattr("preproc.export.pipeline.check_own_code", lambda *_: nullcontext(dict))
     draw = np.random.default_rng(0)
     times = pd.Series(draw.integers(0, 2**50, 200).view("datetime64[us]"))
     there = times.dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo")

@@ -1,7 +1,8 @@
 """All relations on all steps of a fitted pipeline."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from preproc.errors import CheckError
 from preproc.export.checking.relations import REFUSALS, Finding, Trial, findings_of
 from preproc.export.checking.samples import cells_of, differing, rows_in, taken
 from preproc.export.checking.stages import Stage, is_custom, leaves_of, stages_of
-from preproc.export.checking.worlds import WORLDS, world_findings
+from preproc.export.checking.worlds import WORLDS, begun
 from preproc.wording import counted
 
 ROWS: Final = 200
@@ -86,35 +87,91 @@ def check_pipeline(
     CheckError
         When there are no rows, or the pipeline does not answer them.
     """
+    with begun_check(
+        pipeline, X, y, rows=rows, only_custom=only_custom, progress=progress
+    ) as begun:
+        return begun.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class BegunCheck:
+    """What is known of a check whose other processes are at work.
+
+    Attributes
+    ----------
+    findings
+        Relations that do not hold in this process.
+    wait
+        Waits for the other processes and gives the whole report.
+    """
+
+    findings: tuple[Finding, ...]
+    wait: Callable[[], CheckReport]
+
+
+@contextmanager
+def begun_check(
+    pipeline: Any,
+    X: Any,  # noqa: N803  # scikit-learn's name
+    y: Any = None,
+    *,
+    rows: int = ROWS,
+    only_custom: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Iterator[BegunCheck]:
+    """Do as `check_pipeline` does, and let other work be done while other processes are."""
     if not rows_in(X):
         raise CheckError("nothing to check: expected rows, got none")
     at = np.sort(np.random.default_rng(0).permutation(rows_in(X))[:rows]).tolist()
     sample = taken(X, at)
+    with ExitStack() as stack:
+        with _silenced():
+            trials, findings = _tried(pipeline, sample, progress, only_custom=only_custom)
+            custom = [trial for trial in trials if is_custom(trial.stage.fitted)]
+            others = stack.enter_context(begun(custom)) if custom else None
+            stages = [trial.stage for trial in trials]
+            declared = declared_steps(pipeline, stages, None if y is None else _taken(y, at))
+
+        def wait() -> CheckReport:
+            found, worlds = (
+                list(findings),
+                dict.fromkeys(WORLDS, "not needed: no code of one's own"),
+            )
+            if others is not None:
+                progress("other processes")
+                with _silenced():
+                    elsewhere, worlds = others()
+                # What differs from call to call differs from process to process as well.
+                unsteady = {one.step for one in findings if one.relation == "determinism"}
+                found += [one for one in elsewhere if one.step not in unsteady]
+            steps = tuple(stage.path for stage in stages)
+            return CheckReport(tuple(found), declared, worlds, steps, len(at))
+
+        yield BegunCheck(tuple(findings), wait)
+
+
+def _tried(
+    pipeline: Any, sample: Any, progress: Callable[[str], None], *, only_custom: bool
+) -> tuple[list[Trial], list[Finding]]:
+    """Try in this process what can be tried here: steps with samples, what does not hold."""
     names = tuple(map(str, getattr(sample, "columns", ())))
+    trials: list[Trial] = []
+    findings: list[Finding] = []
+    for stage in _stages(pipeline, sample):
+        if only_custom and not is_custom(stage.fitted):
+            continue
+        progress(stage.path)
+        trial = Trial(stage, stage.data, cells_of(stage.ask(stage.data)), names)
+        trials.append(trial)
+        findings += findings_of(trial)
+    return trials, findings
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        stages = _stages(pipeline, sample)
-        if only_custom:
-            stages = [stage for stage in stages if is_custom(stage.fitted)]
-        findings: list[Finding] = []
-        trials: list[Trial] = []
-        for stage in stages:
-            progress(stage.path)
-            trial = Trial(stage, stage.data, cells_of(stage.ask(stage.data)), names)
-            trials.append(trial)
-            findings += findings_of(trial)
-        custom = [trial for trial in trials if is_custom(trial.stage.fitted)]
-        worlds = dict.fromkeys(WORLDS, "not needed: no code of one's own")
-        if custom:
-            progress("other processes")
-            elsewhere, worlds = world_findings(custom)
-            # What differs from call to call differs from process to process as well.
-            unsteady = {found.step for found in findings if found.relation == "determinism"}
-            findings += [finding for finding in elsewhere if finding.step not in unsteady]
-        declared = declared_steps(pipeline, stages, None if y is None else _taken(y, at))
-    return CheckReport(
-        tuple(findings), declared, worlds, tuple(stage.path for stage in stages), len(at)
-    )
+        yield
 
 
 def declared_steps(pipeline: Any, stages: Sequence[Stage], y: Any) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ numpy's among them; where it is not installed, time-machine moves those of Pytho
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,10 @@ from preproc.export.checking.samples import Cells, cells_of, rows_in
 from preproc.export.process import environment_with
 
 TIMEOUT_S: Final = 120.0
+
+
+_Running = tuple[subprocess.Popen[str], Path]
+"""A process, and where it writes its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,43 @@ def clock_reach() -> str:
     return "time-machine" if find_spec("time_machine") else ""
 
 
+@contextmanager
+def begun(
+    trials: Sequence[Trial],
+) -> Iterator[Callable[[], tuple[list[Finding], dict[str, str]]]]:
+    """Ask steps in every world at once, in a process that starts on entry.
+
+    Parameters
+    ----------
+    trials
+        Steps with samples.
+
+    Yields
+    ------
+    Callable
+        Waits, and gives what `world_findings` does; raises as that does.
+    """
+    try:
+        content = cloudpickle.dumps(
+            [(trial.stage.fitted, trial.stage.method, trial.data) for trial in trials]
+        )
+    except Exception as error:  # noqa: BLE001  # pickling runs the user's own code
+        why = f"not tried: the steps cannot be pickled: {error}"
+        yield lambda: ([], dict.fromkeys(WORLDS, why))
+        return
+    with tempfile.TemporaryDirectory(prefix="preproc-") as folder:
+        question = Path(folder) / "question.pkl"
+        question.write_bytes(content)
+        running = _started(question, FAR)
+        try:
+            yield lambda: _findings(question, trials, running)
+        finally:
+            process, _ = running
+            if process.returncode is None:  # nobody waited
+                process.kill()
+                process.communicate()
+
+
 def world_findings(trials: Sequence[Trial]) -> tuple[list[Finding], dict[str, str]]:
     """Ask steps in every world.
 
@@ -90,19 +132,19 @@ def world_findings(trials: Sequence[Trial]) -> tuple[list[Finding], dict[str, st
     CheckError
         When a process fails twice, or takes too long: its last words.
     """
-    try:
-        content = cloudpickle.dumps(
-            [(trial.stage.fitted, trial.stage.method, trial.data) for trial in trials]
-        )
-    except Exception as error:  # noqa: BLE001  # pickling runs the user's own code
-        return [], dict.fromkeys(WORLDS, f"not tried: the steps cannot be pickled: {error}")
+    with begun(trials) as wait:
+        return wait()
+
+
+def _findings(
+    question: Path, trials: Sequence[Trial], running: _Running
+) -> tuple[list[Finding], dict[str, str]]:
     here = [trial.want for trial in trials]
-    with tempfile.TemporaryDirectory(prefix="preproc-") as folder:
-        question = Path(folder) / "question.pkl"
-        question.write_bytes(content)
-        far = _asked(question, {ANOTHER: FAR})[ANOTHER]
-        off = _differences(FAR, ANOTHER, trials, here, far)
-        answers = _asked(question, {"home": HOME, **WORLDS}) if off else {}
+    far = _answers(question, {ANOTHER: FAR}, {ANOTHER: running})[ANOTHER]
+    off = _differences(FAR, ANOTHER, trials, here, far)
+    worlds = {"home": HOME, **WORLDS} if off else {}
+    started = {name: _started(question, world) for name, world in worlds.items()}
+    answers = _answers(question, worlds, started)
     found = [
         finding
         for name, world in (WORLDS if off else {}).items()
@@ -135,7 +177,7 @@ def _faketime() -> str:
     return str(places[0]) if places and sys.platform == "linux" else ""
 
 
-def _started(question: Path, world: World) -> tuple[subprocess.Popen[str], Path]:
+def _started(question: Path, world: World) -> _Running:
     answer = question.with_name(f"answer-{world.clock[:4]}-{world.seed}-{world.zone[:3]}.pkl")
     surroundings = {"TZ": world.zone, "PYTHONHASHSEED": world.seed}
     library = _faketime()
@@ -158,9 +200,10 @@ def _started(question: Path, world: World) -> tuple[subprocess.Popen[str], Path]
     return process, answer
 
 
-def _asked(question: Path, worlds: Mapping[str, World]) -> dict[str, list[Cells | None]]:
-    """Ask side by side; a process that failed is given a second one, alone."""
-    running = {name: _started(question, world) for name, world in worlds.items()}
+def _answers(
+    question: Path, worlds: Mapping[str, World], running: Mapping[str, _Running]
+) -> dict[str, list[Cells | None]]:
+    """Wait for processes side by side; one that failed is given a second one, alone."""
     answers = {name: _ended(process, path) for name, (process, path) in running.items()}
     for name, world in worlds.items():
         if isinstance(answers[name], str):
