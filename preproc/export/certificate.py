@@ -87,6 +87,7 @@ def certificate_of(
     sets: Sequence[VectorSet],
     verdicts: Sequence[Verdict],
     spreads: Mapping[str, Spread],
+    libraries: Mapping[str, str],
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write down what the proof found.
@@ -101,6 +102,8 @@ def certificate_of(
         What the replay found, all sets and outputs.
     spreads
         Output → its spread; absent where IEEE arithmetic decides.
+    libraries
+        Versions, as the contract has them.
     extra
         Further entries: seed, refusals, declared differences.
 
@@ -127,7 +130,7 @@ def certificate_of(
             "system": platform.system(),
             "machine": platform.machine(),
             "processor_features": processor_features(),
-            "libraries": library_versions(),
+            "libraries": dict(libraries),
         },
     }
 

@@ -68,7 +68,8 @@ class Oracle:
     ) -> dict[str, NDArray[Any]]:
         """Ask for outputs of a batch: one call a method, on data of its own, for all targets."""
         methods = dict.fromkeys(map(_method_of, keys))
-        given = {method: _asked(self.pipeline, method, self.native(columns)) for method in methods}
+        with _quietly():
+            given = {m: getattr(self.pipeline, m)(self.native(columns)) for m in methods}
         return {key: _picked(given[_method_of(key)], key) for key in keys}
 
     def answers_to_each(
@@ -93,9 +94,10 @@ class Oracle:
             Key → answer to each batch.
         """
         methods = list(dict.fromkeys(map(_method_of, keys)))
-        given = _by_parts(self.pipeline, batches(), methods) if len(methods) > 1 else None
-        if given is None:
-            given = {m: [_asked(self.pipeline, m, data) for data in batches()] for m in methods}
+        with _quietly():
+            given = _by_parts(self.pipeline, batches(), methods) if len(methods) > 1 else None
+            if given is None:
+                given = {m: list(map(getattr(self.pipeline, m), batches())) for m in methods}
         return {key: [_picked(result, key) for result in given[_method_of(key)]] for key in keys}
 
     def singles(self, columns: Mapping[str, NDArray[Any]], size: int = 1) -> Iterator[Any]:
@@ -113,7 +115,8 @@ class Oracle:
 
     def ask(self, data: Any, key: str) -> NDArray[Any]:
         """Ask for one output of data of training's kind; dense result."""
-        return _picked(_asked(self.pipeline, _method_of(key), data), key)
+        with _quietly():
+            return _picked(getattr(self.pipeline, _method_of(key))(data), key)
 
     def transformed(
         self, columns: Mapping[str, NDArray[Any]], steps: Mapping[str, Any], key: str
@@ -223,11 +226,6 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _asked(fitted: Any, method: str, data: Any) -> Any:
-    with _quietly():
-        return getattr(fitted, method)(data)
-
-
 def _picked(result: Any, key: str) -> NDArray[Any]:
     """Take one output, dense, out of what its method gave: all of it, or that of a target."""
     _, _, target = key.partition("_")
@@ -260,12 +258,12 @@ def _by_parts(
     for data in batches:
         taken = data
         for step in front:
-            taken = _asked(step, "transform", taken)
+            taken = step.transform(taken)
         if type(taken) is not np.ndarray and not is_sparse(taken):
             return None
         for method in methods:
             own = taken.copy(order="K") if isinstance(taken, np.ndarray) else taken.copy()
-            given[method].append(_asked(fitted, method, own))
+            given[method].append(getattr(fitted, method)(own))
     return given
 
 
@@ -313,7 +311,9 @@ def _watcher(
 
 def dense(result: Any) -> NDArray[Any]:
     """Turn what scikit-learn gives into one array; text as object."""
-    if hasattr(result, "toarray"):
+    if isinstance(result, np.ndarray):  # mostly, and quickly told
+        pass
+    elif hasattr(result, "toarray"):
         result = result.toarray()
     elif nw.dependencies.is_into_dataframe(result):
         result = result.to_numpy()

@@ -146,7 +146,8 @@ def prove_graph(evidence: Evidence, data: Any, target: Any) -> Proof:
         for name, of_set in answers.items()
     }
     extra |= {"left_out": kept.left_out, "continued": kept.continued}
-    certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, extra)
+    libraries = evidence.session.contract.libraries
+    certificate = certificate_of(evidence.outputs, proved, verdicts, spreads, libraries, extra)
     return Proof(proved, steps, certificate, _profile(evidence, data, sample, target))
 
 
